@@ -1,0 +1,62 @@
+/* usage - usage events on their way into the ledger: the shape of one, and
+ * parsing a bulk body into many.
+ *
+ * Parsing (jansson) is for worker threads: 10,000 events take tens of
+ * milliseconds. JSON array, single object, NDJSON, and CloudEvents 1.0 JSON
+ * (single or batch) are told apart by the content, not by the media type.
+ */
+#ifndef TG_CHARGE_USAGE_H
+#define TG_CHARGE_USAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/decimal.h"
+#include "base/err.h"
+#include "base/id.h"
+
+#define TG_USAGE_EVENTS_MAX 10000
+#define TG_USAGE_BODY_MAX (8u << 20)
+
+enum tg_usage_outcome { /* of one event */
+    TG_USAGE_PENDING,
+    TG_USAGE_ACCEPTED,  /* durable, with .status */
+    TG_USAGE_DUPLICATE, /* same key, same body: counted once for ever */
+    TG_USAGE_REJECTED   /* .reason and .detail */
+};
+enum tg_usage_status { TG_USAGE_RATED, TG_USAGE_NOT_BILLABLE, TG_USAGE_NO_RATE, TG_USAGE_BLOCKED, TG_USAGE_UNRATED, TG_USAGE_FAILED };
+
+struct tg_usage_event { /* strings live in the batch's arena */
+    uint32_t index;     /* place in the request */
+    struct tg_id company; /* whose usage; zero until resolved: the caller's own */
+    const char *source, *event_id, *meter, *call_id; /* call_id may be NULL */
+    int64_t event_time_us;
+    struct tg_decimal quantity;
+    bool has_cost;
+    struct tg_decimal cost_amount;
+    char cost_currency[4];
+    const char *properties; /* canonical JSON: sorted keys, no spaces */
+    size_t properties_len;
+    /* The properties that rating reads, parsed once; NULL / absent flags when missing. */
+    const char *to, *from, *direction, *call_status;
+    bool has_answered_at, has_duration_ms;
+    int64_t answered_at_us, duration_ms;
+    uint8_t dedupe[16], body_hash[16];
+    /* the answer */
+    enum tg_usage_outcome outcome;
+    enum tg_usage_status status;
+    const char *reason; /* literal: "invalid", "conflict", "unknown_company", … */
+    const char *pointer; /* JSON pointer inside the event, "" none; arena */
+    const char *detail;  /* arena */
+};
+
+struct tg_usage_batch; /* a parsed request: events and the arena of their strings */
+/* Rejects events one by one (outcome REJECTED with pointer and detail); fails as a whole only when the body is not
+ * JSON at all, is too large or holds too many events (INPUT: line, column, what). */
+int tg_usage_parse(const char *body, size_t len, struct tg_usage_batch **batch_r, struct tg_err *err_r) TG_MUST_CHECK;
+size_t tg_usage_batch_n(const struct tg_usage_batch *batch);
+struct tg_usage_event *tg_usage_batch_event(struct tg_usage_batch *batch, size_t i);
+void tg_usage_batch_free(struct tg_usage_batch **batch);
+
+#endif

@@ -1,0 +1,48 @@
+/* rules - the VM in which rules decide: pure functions, no I/O, hard limits.
+ *
+ * A rule VM is built from the rules.lua files of a tg_luasource (or a bundle, later), off the loop; one a thread.
+ * Calls run to completion. Input is pushed and the result read inside one protected call, by the caller's two
+ * functions: nothing else touches the state. Limits: TG_RULES_DEADLINE_US, TG_RULES_MEMORY over the baseline,
+ * count hook each 100 instructions, re-armed at 1 after the first kill. A VM that met a limit reports
+ * tg_rules_is_spoilt() and is replaced by its owner.
+ */
+#ifndef TG_RT_RULES_H
+#define TG_RT_RULES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <lua.h>
+
+#include "base/err.h"
+#include "rt/deck.h"
+#include "rt/vm.h"
+
+#define TG_RULES_DEADLINE_US 20000
+#define TG_RULES_MEMORY (2u << 20)
+
+struct tg_rules;
+/* Loads every <feature>/rules.lua of src (text only). The error names file:line. */
+int tg_rules_new(struct tg_luasource *src, struct tg_rules **rules_r, struct tg_err *err_r) TG_MUST_CHECK;
+void tg_rules_free(struct tg_rules **rules);
+bool tg_rules_is_spoilt(const struct tg_rules *rules);
+/* SHA-256 (hex) over the rule files: the bundle that stands beside every decision. */
+const char *tg_rules_bundle(const struct tg_rules *rules);
+
+struct tg_rules_snapshot { /* what the capabilities may see during one call; borrowed */
+    struct tg_deck *deck; /* cap.deck; may be NULL: any lookup finds nothing */
+};
+struct tg_rules_report {
+    uint32_t usecs;
+    size_t memory_peak;
+    char rule[64]; /* name of the rule that decided, "pricing.rate_usage" */
+};
+typedef void tg_rules_push_fn(lua_State *L, void *arg); /* pushes exactly one value: the input */
+typedef int tg_rules_read_fn(lua_State *L, int index, void *arg, struct tg_err *err_r); /* reads the result there; -1 refuses it */
+/* Errors: BUG the rule failed (text: file:line: message), BUSY a limit was met, NOT_FOUND no rule for the hook,
+ * INPUT read refused the output. report_r may be NULL. */
+int tg_rules_call(struct tg_rules *rules, const char *hook, const struct tg_rules_snapshot *snap,
+                  tg_rules_push_fn *push, void *push_arg, tg_rules_read_fn *read, void *read_arg,
+                  struct tg_rules_report *report_r, struct tg_err *err_r) TG_MUST_CHECK;
+
+#endif
