@@ -13,7 +13,9 @@ void tg_num_push(lua_State *L, struct tg_decimal d);
 /* The decimal at idx: userdata, a Lua integer, or a string that parses; raises "<what>: …" on anything else. */
 struct tg_decimal tg_num_check(lua_State *L, int idx, const char *what);
 bool tg_num_is(lua_State *L, int idx); /* decimal userdata */
-/* Pushes the library: new(x) add sub mul div muldiv round format cmp min max is_decimal; userdata has + - unary- == < <= tostring. */
+/* Pushes the library: new(x) add(a,b) sub(a,b) mul(a,b,places,mode) div(a,b,places,mode) muldiv(a,num,den,places,mode)
+ * round(a,places,mode) format(a[,places]) cmp(a,b) min(…) max(…) tointeger(a)→integer|nil is_decimal(x); userdata has
+ * + - unary- == < <= tostring. Leaving the range, a wrong mode or a float raise. */
 void tg_num_open(lua_State *L);
 
 #endif
