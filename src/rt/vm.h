@@ -31,6 +31,9 @@ struct tg_luasource *tg_luasource_ref(struct tg_luasource *src);
 void tg_luasource_unref(struct tg_luasource **src);
 /* The file's text, by path relative to dir ("pricing/rules.lua"), or NULL. Borrowed. */
 const char *tg_luasource_file(const struct tg_luasource *src, const char *path, size_t *len_r);
+/* Its paths, ascending: 0 <= i < n. Borrowed. */
+size_t tg_luasource_n(const struct tg_luasource *src);
+const char *tg_luasource_path(const struct tg_luasource *src, size_t i);
 /* SHA-256 over paths and contents, hex: names the release. */
 const char *tg_luasource_digest(const struct tg_luasource *src);
 
