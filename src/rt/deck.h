@@ -32,15 +32,14 @@ struct tg_deck_row {
     bool blocked;
     char when[32]; /* name of a window of the plan; "" always */
     uint8_t n_steps;
-    struct tg_deck_step steps[TG_DECK_STEPS_MAX];
+    const struct tg_deck_step *steps; /* ascending; copied by tg_deck_builder_add, then of the deck; NULL when none */
 };
 
 struct tg_deck_builder;
 struct tg_deck_builder *tg_deck_builder_new(void);
 /* The row is copied. INPUT names the field that is wrong. */
 int tg_deck_builder_add(struct tg_deck_builder *b, const struct tg_deck_row *row, struct tg_err *err_r) TG_MUST_CHECK;
-/* Two rows of one prefix and window whose intervals overlap with the same `from` are refused (INPUT names the
- * prefix and both instants). Takes b. */
+/* Two rows of one prefix and window with the same `from` are refused (INPUT names them). Takes b, also on failure. */
 int tg_deck_build(struct tg_deck_builder **b, struct tg_deck **deck_r, struct tg_err *err_r) TG_MUST_CHECK;
 void tg_deck_builder_free(struct tg_deck_builder **b);
 
@@ -48,12 +47,14 @@ struct tg_deck;
 struct tg_deck *tg_deck_ref(struct tg_deck *deck); /* any thread */
 void tg_deck_unref(struct tg_deck **deck);
 size_t tg_deck_n_rows(const struct tg_deck *deck);
+/* Where the row stands among those added, from 0: tells rows of one deck apart. */
+size_t tg_deck_row_number(const struct tg_deck *deck, const struct tg_deck_row *row);
 
 /* Which windows are open now: called for each distinct `when` met. priority_r orders; *until_us_r is lowered to the
  * instant at which the answer may change. */
 typedef bool tg_deck_window_fn(const char *when, int64_t at_us, int *priority_r, int64_t *until_us_r, void *arg);
-/* The winning row (borrowed, of the deck) or NULL. *until_us_r: the choice is the same for every instant before it.
- * window NULL: rows with a window are never open. */
+/* The winning row (borrowed, of the deck) or NULL. *until_us_r: the choice is the same for every instant before it
+ * (INT64_MAX: for ever). window NULL: rows with a window are never open. window may leave by longjmp. */
 const struct tg_deck_row *tg_deck_find(const struct tg_deck *deck, const char *digits, size_t len, int64_t at_us,
                                        tg_deck_window_fn *window, void *arg, int64_t *until_us_r);
 
