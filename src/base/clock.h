@@ -18,8 +18,12 @@ uint64_t tg_clock_mono_us(void);     /* monotonic, arbitrary origin; never setta
 void tg_clock_set_us(int64_t now_us);
 void tg_clock_unset(void);
 
+/* Instants have years 0001-9999 in UTC; the writers below take what is outside as the nearest end. */
+#define TG_TIME_MIN_US INT64_C(-62135596800000000)
+#define TG_TIME_MAX_US INT64_C(253402300799999999)
+
 #define TG_RFC3339_SIZE 32 /* "2026-07-15T10:00:00.123456Z" and NUL */
-/* RFC 3339 in UTC, shortest: no fraction when it is zero, else 3 or 6 digits. Years 0001-9999. */
+/* RFC 3339 in UTC, shortest: no fraction when it is zero, else 3 or 6 digits. */
 size_t tg_time_format(int64_t us, char out[static TG_RFC3339_SIZE]);
 /* "2026-07-15 10:00:00.123456", as DATETIME(6) takes it. */
 size_t tg_time_format_sql(int64_t us, char out[static TG_RFC3339_SIZE]);

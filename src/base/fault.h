@@ -5,7 +5,7 @@
  *
  * Compiled out of release builds (TG_FAULTS). Armed by tg_fault_arm() or by the
  * environment: TOLLGATE_FAULTS="charge_after_commit=kill:3,db_query_lost_reply=hit:1x2"
- * — action[:nth][xtimes]; actions: hit (TG_FAULT is true), kill (SIGKILL to
+ * — action[:nth][xtimes]: acts on the nth visit (1) and the times-1 after it (without x: on all after it); actions: hit (TG_FAULT is true), kill (SIGKILL to
  * ourselves), sleep-<ms>. A name that no code has is found by scripts/tidy.lua.
  */
 #ifndef TG_BASE_FAULT_H

@@ -18,7 +18,7 @@ struct tg_jsonw {
     struct tg_strbuf *out;
     uint64_t is_object; /* a bit a level */
     int depth;
-    bool needs_comma;
+    bool needs_comma, has_key;
 };
 
 void tg_jsonw_init(struct tg_jsonw *w, struct tg_strbuf *out);

@@ -1,0 +1,273 @@
+/* clock - the only source of time.
+ *
+ * Dates are computed here and not by gmtime(): no time zone file, no lock, the same for every year.
+ * Days are counted from 1 March of year 0, so that the leap day is a year's last
+ * (Howard Hinnant, "chrono-compatible low-level date algorithms").
+ */
+#include "base/clock.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <string.h>
+#include <time.h>
+
+#define SECOND_US INT64_C(1000000)
+#define DAY_S INT64_C(86400)
+#define RUNNING INT64_MIN /* the wall clock is not frozen */
+
+struct civil {
+    int year, month, day, hour, minute, second, micros;
+};
+
+static _Atomic int64_t frozen_us = RUNNING;
+
+int64_t tg_clock_now_us(void)
+{
+    int64_t frozen = atomic_load_explicit(&frozen_us, memory_order_relaxed);
+    if (frozen != RUNNING)
+        return frozen;
+    struct timespec ts;
+    clock_gettime(CLOCK_REALTIME, &ts);
+    return ts.tv_sec * SECOND_US + ts.tv_nsec / 1000;
+}
+
+uint64_t tg_clock_mono_us(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (uint64_t)ts.tv_sec * (uint64_t)SECOND_US + (uint64_t)ts.tv_nsec / 1000;
+}
+
+void tg_clock_set_us(int64_t now_us)
+{
+    atomic_store_explicit(&frozen_us, now_us == RUNNING ? RUNNING + 1 : now_us, memory_order_relaxed);
+}
+
+void tg_clock_unset(void)
+{
+    atomic_store_explicit(&frozen_us, RUNNING, memory_order_relaxed);
+}
+
+static int64_t floor_div(int64_t a, int64_t b)
+{
+    return a / b - (a % b < 0);
+}
+
+/* Days since 1970-01-01 of a date, year >= 1. */
+static int64_t days_of(int year, int month, int day)
+{
+    int64_t y = year - (month <= 2);
+    int64_t era = y / 400, year_of_era = y % 400;
+    int64_t day_of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
+    int64_t day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    return era * 146097 + day_of_era - 719468;
+}
+
+static struct civil civil_of(int64_t us)
+{
+    int64_t seconds = floor_div(us, SECOND_US), days = floor_div(seconds, DAY_S);
+    int64_t of_day = seconds - days * DAY_S, shifted = days + 719468;
+    int64_t era = floor_div(shifted, 146097), day_of_era = shifted - era * 146097;
+    int64_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+    int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    int64_t month_from_march = (5 * day_of_year + 2) / 153;
+    int month = (int)(month_from_march < 10 ? month_from_march + 3 : month_from_march - 9);
+    return (struct civil){.year = (int)(year_of_era + era * 400 + (month <= 2)),
+                          .month = month,
+                          .day = (int)(day_of_year - (153 * month_from_march + 2) / 5 + 1),
+                          .hour = (int)(of_day / 3600),
+                          .minute = (int)(of_day / 60 % 60),
+                          .second = (int)(of_day % 60),
+                          .micros = (int)(us - seconds * SECOND_US)};
+}
+
+static char *put(char *out, int value, int digits)
+{
+    for (int i = digits - 1; i >= 0; i--) {
+        out[i] = (char)('0' + value % 10);
+        value /= 10;
+    }
+    return out + digits;
+}
+
+/* Writes "2026-07-15T10:00:00" with `between` in the middle. */
+static char *put_civil(char *out, const struct civil *c, char between)
+{
+    out = put(out, c->year, 4);
+    *out++ = '-';
+    out = put(out, c->month, 2);
+    *out++ = '-';
+    out = put(out, c->day, 2);
+    *out++ = between;
+    out = put(out, c->hour, 2);
+    *out++ = ':';
+    out = put(out, c->minute, 2);
+    *out++ = ':';
+    return put(out, c->second, 2);
+}
+
+static int64_t clamp(int64_t us)
+{
+    if (us < TG_TIME_MIN_US)
+        return TG_TIME_MIN_US;
+    return us > TG_TIME_MAX_US ? TG_TIME_MAX_US : us;
+}
+
+size_t tg_time_format(int64_t us, char out[static TG_RFC3339_SIZE])
+{
+    struct civil c = civil_of(clamp(us));
+    char *end = put_civil(out, &c, 'T');
+    if (c.micros != 0) {
+        *end++ = '.';
+        end = c.micros % 1000 == 0 ? put(end, c.micros / 1000, 3) : put(end, c.micros, 6);
+    }
+    *end++ = 'Z';
+    *end = '\0';
+    return (size_t)(end - out);
+}
+
+size_t tg_time_format_sql(int64_t us, char out[static TG_RFC3339_SIZE])
+{
+    struct civil c = civil_of(clamp(us));
+    char *end = put_civil(out, &c, ' ');
+    *end++ = '.';
+    end = put(end, c.micros, 6);
+    *end = '\0';
+    return (size_t)(end - out);
+}
+
+/* --- Reading: a cursor that remembers whether anything was wrong --- */
+
+struct cursor {
+    const char *at, *end;
+    bool bad;
+};
+
+static int digits(struct cursor *in, int n)
+{
+    int value = 0;
+    for (int i = 0; i < n; i++) {
+        if (in->at == in->end || *in->at < '0' || *in->at > '9') {
+            in->bad = true;
+            return 0;
+        }
+        value = value * 10 + (*in->at++ - '0');
+    }
+    return value;
+}
+
+static bool take(struct cursor *in, char c)
+{
+    if (in->at == in->end || *in->at != c)
+        return false;
+    in->at++;
+    return true;
+}
+
+static void expect(struct cursor *in, char c)
+{
+    if (!take(in, c))
+        in->bad = true;
+}
+
+/* Up to digits_max digits behind a point, in microseconds; what is finer is cut. */
+static int fraction(struct cursor *in, int digits_max)
+{
+    int micros = 0, n = 0;
+    while (in->at < in->end && *in->at >= '0' && *in->at <= '9' && n < digits_max) {
+        if (n < 6)
+            micros = micros * 10 + (*in->at - '0');
+        in->at++;
+        n++;
+    }
+    in->bad |= n == 0;
+    for (; n < 6; n++)
+        micros *= 10;
+    return micros;
+}
+
+static bool is_leap(int year)
+{
+    return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+}
+
+static bool is_civil(const struct civil *c)
+{
+    static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    if (c->year < 1 || c->month < 1 || c->month > 12 || c->day < 1)
+        return false;
+    if (c->day > days[c->month - 1] + (c->month == 2 && is_leap(c->year)))
+        return false;
+    return c->hour <= 23 && c->minute <= 59 && c->second <= 59;
+}
+
+/* The date and time up to the whole second; `between` is one of two characters. */
+static struct civil read_civil(struct cursor *in, const char between[static 2])
+{
+    struct civil c = {0};
+    c.year = digits(in, 4);
+    expect(in, '-');
+    c.month = digits(in, 2);
+    expect(in, '-');
+    c.day = digits(in, 2);
+    if (!take(in, between[0]))
+        expect(in, between[1]);
+    c.hour = digits(in, 2);
+    expect(in, ':');
+    c.minute = digits(in, 2);
+    expect(in, ':');
+    c.second = digits(in, 2);
+    return c;
+}
+
+static int64_t instant(const struct civil *c)
+{
+    int64_t of_day = c->hour * INT64_C(3600) + c->minute * INT64_C(60) + c->second;
+    return (days_of(c->year, c->month, c->day) * DAY_S + of_day) * SECOND_US + c->micros;
+}
+
+/* "Z" or "+hh:mm", in seconds east. */
+static int64_t read_offset(struct cursor *in)
+{
+    if (take(in, 'Z') || take(in, 'z'))
+        return 0;
+    bool west = take(in, '-');
+    if (!west)
+        expect(in, '+');
+    int hours = digits(in, 2);
+    expect(in, ':');
+    int minutes = digits(in, 2);
+    in->bad |= hours > 23 || minutes > 59;
+    int64_t seconds = hours * INT64_C(3600) + minutes * INT64_C(60);
+    return west ? -seconds : seconds;
+}
+
+int tg_time_parse(const char *str, size_t len, int64_t *us_r, struct tg_err *err_r)
+{
+    struct cursor in = {str, str + len, false};
+    struct civil c = read_civil(&in, "Tt");
+    if (!in.bad && take(&in, '.'))
+        c.micros = fraction(&in, 9);
+    int64_t east_s = read_offset(&in);
+    if (in.bad || in.at != in.end)
+        return tg_err_set(err_r, TG_ERR_INPUT, "not a time like 2026-07-15T10:00:00Z (RFC 3339, with Z or an offset)");
+    if (!is_civil(&c))
+        return tg_err_set(err_r, TG_ERR_INPUT, "no such date or time of day");
+    int64_t us = instant(&c) - east_s * SECOND_US;
+    if (us < TG_TIME_MIN_US || us > TG_TIME_MAX_US)
+        return tg_err_set(err_r, TG_ERR_INPUT, "the time is outside the years 0001 to 9999 (UTC)");
+    *us_r = us;
+    return 0;
+}
+
+int tg_time_parse_sql(const char *str, size_t len, int64_t *us_r, struct tg_err *err_r)
+{
+    struct cursor in = {str, str + len, false};
+    struct civil c = read_civil(&in, "  ");
+    if (!in.bad && take(&in, '.'))
+        c.micros = fraction(&in, 6);
+    if (in.bad || in.at != in.end || !is_civil(&c))
+        return tg_err_set(err_r, TG_ERR_INPUT, "not a DATETIME(6): %.*s", (int)(len < 40 ? len : 40), str);
+    *us_r = instant(&c);
+    return 0;
+}
