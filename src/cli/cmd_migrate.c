@@ -1,0 +1,78 @@
+/* cmd_migrate - `tollgate migrate up` and `tollgate migrate status`. */
+#include <stdio.h>
+#include <unistd.h>
+
+#include "cli/commands.h"
+#include "cli/database.h"
+#include "io/migrate.h"
+
+static const char *const state_names[] = {"pending", "applied", "CHANGED since it was applied", "FAILED half-way"};
+
+/* One line that moves on a terminal, a line each elsewhere. */
+static void on_applied(const char *name, enum tg_migration_state state, size_t nth, size_t of, void *arg)
+{
+    (void)arg;
+    if (isatty(2) == 1)
+        fprintf(stderr, "\r  [%zu/%zu] %s %s\033[K%s", nth, of, name, state_names[state], nth == of ? "\n" : "");
+    else
+        fprintf(stderr, "[%zu/%zu] %s %s\n", nth, of, name, state_names[state]);
+}
+
+static void on_listed(const char *name, enum tg_migration_state state, size_t nth, size_t of, void *arg)
+{
+    (void)nth, (void)of, (void)arg;
+    printf("%-40s %s\n", name, state_names[state]);
+}
+
+static const char *directory(const struct tg_args *args)
+{
+    const char *dir = tg_args_get(args, "dir");
+    return dir != NULL ? dir : "migrations";
+}
+
+static int run_up(const struct tg_args *args)
+{
+    struct tg_dburl url;
+    struct tg_err err;
+    size_t n = 0;
+    if (tg_database_url(args, true, &url) != 0)
+        return TG_EXIT_FAILED;
+    struct tg_sqlconn *conn = tg_sqlconn_new(&url);
+    int rc = tg_migrate_up(conn, directory(args), on_applied, NULL, &n, &err);
+    tg_sqlconn_free(&conn);
+    tg_dburl_deinit(&url);
+    if (rc != 0)
+        return tg_cli_fail(args, "%s", err.text);
+    fprintf(stderr, n == 0 ? "The database is up to date.\n" : "%zu migrations applied.\n", n);
+    return TG_EXIT_OK;
+}
+
+static int run_status(const struct tg_args *args)
+{
+    struct tg_dburl url;
+    struct tg_err err;
+    size_t pending = 0;
+    if (tg_database_url(args, true, &url) != 0)
+        return TG_EXIT_FAILED;
+    struct tg_sqlconn *conn = tg_sqlconn_new(&url);
+    int rc = tg_migrate_status(conn, directory(args), on_listed, NULL, &pending, &err);
+    tg_sqlconn_free(&conn);
+    tg_dburl_deinit(&url);
+    if (rc != 0)
+        return tg_cli_fail(args, "%s", err.text);
+    return pending == 0 ? TG_EXIT_OK : TG_EXIT_PARTLY;
+}
+
+static const struct tg_option options[] = {
+    TG_DATABASE_OPTIONS,
+    {"dir", "DIR", "where the migrations are (migrations)"},
+    {NULL, NULL, NULL},
+};
+const struct tg_command tg_cmd_migrate_up = {
+    "migrate up", "", 0, 0, "Brings the database to this release's schema",
+    "Each migration runs once; a second runner waits for the first. A migration that was changed after it had been "
+    "applied is refused. $TOLLGATE_DATABASE_OWNER_URL, when set, names the user that may change tables.",
+    options, run_up};
+const struct tg_command tg_cmd_migrate_status = {
+    "migrate status", "", 0, 0, "Lists the migrations and what is pending",
+    "Changes nothing. Exit code 3 when something is pending.", options, run_status};
