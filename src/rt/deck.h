@@ -19,6 +19,7 @@
 #define TG_DECK_PREFIX_MAX 15
 #define TG_DECK_ROWS_MAX 1000000
 #define TG_DECK_STEPS_MAX 8
+#define TG_DECK_SECONDS_MAX 86400 /* of an increment or a minimum */
 
 struct tg_deck_step { /* from after_s of the call's offset on, this price */
     uint32_t after_s;
@@ -35,6 +36,7 @@ struct tg_deck_row {
     const struct tg_deck_step *steps; /* ascending; copied by tg_deck_builder_add, then of the deck; NULL when none */
 };
 
+struct tg_deck;
 struct tg_deck_builder;
 struct tg_deck_builder *tg_deck_builder_new(void);
 /* The row is copied. INPUT names the field that is wrong. */
@@ -43,7 +45,6 @@ int tg_deck_builder_add(struct tg_deck_builder *b, const struct tg_deck_row *row
 int tg_deck_build(struct tg_deck_builder **b, struct tg_deck **deck_r, struct tg_err *err_r) TG_MUST_CHECK;
 void tg_deck_builder_free(struct tg_deck_builder **b);
 
-struct tg_deck;
 struct tg_deck *tg_deck_ref(struct tg_deck *deck); /* any thread */
 void tg_deck_unref(struct tg_deck **deck);
 size_t tg_deck_n_rows(const struct tg_deck *deck);
