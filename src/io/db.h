@@ -71,10 +71,10 @@ int tg_dburl_parse(const char *url, struct tg_dburl *url_r, struct tg_err *err_r
 void tg_dburl_deinit(struct tg_dburl *url);
 
 struct tg_dbpool_settings {
-    unsigned connections_max;  /* per loop thread */
-    size_t queue_len_max;      /* waiting for a connection */
-    size_t result_rows_max;    /* 0: 10000 */
-    size_t result_bytes_max;   /* 0: 16 MiB */
+    unsigned connections_max; /* per loop thread */
+    size_t queue_len_max; /* waiting for a connection */
+    size_t result_rows_max; /* 0: 10000 */
+    size_t result_bytes_max; /* 0: 16 MiB */
     uint32_t connect_timeout_ms;
 };
 #define TG_DB_STATEMENTS_MAX 256

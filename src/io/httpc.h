@@ -21,10 +21,10 @@ struct tg_httpc;
 
 struct tg_httpc_settings {
     unsigned connections_per_host_max; /* 0: 8 */
-    size_t pending_max;                /* 0: 1000 */
-    size_t response_bytes_max;         /* 0: 8 MiB */
-    bool allow_private_addresses;      /* loopback, RFC 1918, link-local, ULA… */
-    const char *ca_file;               /* NULL: the system's */
+    size_t pending_max; /* 0: 1000 */
+    size_t response_bytes_max; /* 0: 8 MiB */
+    bool allow_private_addresses; /* loopback, RFC 1918, link-local, ULA… */
+    const char *ca_file; /* NULL: the system's */
 };
 struct tg_httpc *tg_httpc_new(struct tg_loop *loop, struct tg_work *work, const struct tg_httpc_settings *set);
 void tg_httpc_close(struct tg_httpc **c, tg_loop_fn *done, void *arg);
