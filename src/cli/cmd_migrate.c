@@ -1,9 +1,11 @@
 /* cmd_migrate - `tollgate migrate up` and `tollgate migrate status`. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "cli/commands.h"
 #include "cli/database.h"
+#include "io/grants.h"
 #include "io/migrate.h"
 
 static const char *const state_names[] = {"pending", "applied", "CHANGED since it was applied", "FAILED half-way"};
@@ -30,6 +32,21 @@ static const char *directory(const struct tg_args *args)
     return dir != NULL ? dir : "migrations";
 }
 
+/* The server's own user gets its rights anew each time: a new table came with a new line of grants.txt. */
+static int grant(const struct tg_args *args, const struct tg_dburl *owner, struct tg_err *err_r)
+{
+    struct tg_dburl server;
+    char path[512];
+    if (getenv("TOLLGATE_DATABASE_URL") == NULL)
+        return 0;
+    if (tg_dburl_parse(getenv("TOLLGATE_DATABASE_URL"), &server, err_r) != 0)
+        return -1;
+    snprintf(path, sizeof(path), "%s/grants.txt", directory(args));
+    int rc = tg_grants_apply(owner, &server, path, err_r);
+    tg_dburl_deinit(&server);
+    return rc;
+}
+
 static int run_up(const struct tg_args *args)
 {
     struct tg_dburl url;
@@ -40,6 +57,8 @@ static int run_up(const struct tg_args *args)
     struct tg_sqlconn *conn = tg_sqlconn_new(&url);
     int rc = tg_migrate_up(conn, directory(args), on_applied, NULL, &n, &err);
     tg_sqlconn_free(&conn);
+    if (rc == 0)
+        rc = grant(args, &url, &err);
     tg_dburl_deinit(&url);
     if (rc != 0)
         return tg_cli_fail(args, "%s", err.text);
@@ -71,7 +90,8 @@ static const struct tg_option options[] = {
 const struct tg_command tg_cmd_migrate_up = {
     "migrate up", "", 0, 0, "Brings the database to this release's schema",
     "Each migration runs once; a second runner waits for the first. A migration that was changed after it had been "
-    "applied is refused. $TOLLGATE_DATABASE_OWNER_URL, when set, names the user that may change tables.",
+    "applied is refused. $TOLLGATE_OWNER_URL, when set, names the user that may change tables; the user of "
+    "$TOLLGATE_DATABASE_URL then gets the rights of grants.txt, and no others.",
     options, run_up};
 const struct tg_command tg_cmd_migrate_status = {
     "migrate status", "", 0, 0, "Lists the migrations and what is pending",

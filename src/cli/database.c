@@ -8,7 +8,7 @@ int tg_database_url(const struct tg_args *args, bool as_owner, struct tg_dburl *
     struct tg_err err;
     const char *url = tg_args_get(args, "database");
     if (url == NULL && as_owner)
-        url = getenv("TOLLGATE_DATABASE_OWNER_URL");
+        url = getenv("TOLLGATE_OWNER_URL");
     if (url == NULL)
         url = getenv("TOLLGATE_DATABASE_URL");
     if (url == NULL) {

@@ -8,7 +8,7 @@
 #define TG_DATABASE_OPTIONS                                                                                            \
     {"database", "URL", "mysql://user@host/database?socket=PATH ($TOLLGATE_DATABASE_URL; a password only there)"}
 
-/* By --database, else owner's TOLLGATE_DATABASE_OWNER_URL (for migrations), else TOLLGATE_DATABASE_URL. -1 after a
+/* By --database, else owner's TOLLGATE_OWNER_URL (for migrations), else TOLLGATE_DATABASE_URL. -1 after a
  * message on stderr. */
 int tg_database_url(const struct tg_args *args, bool as_owner, struct tg_dburl *url_r);
 
