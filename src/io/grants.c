@@ -2,6 +2,7 @@
 #include "io/grants.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/strbuf.h"
@@ -75,7 +76,26 @@ static int read_grants(const char *path, const char *database, const char *user,
     return rc;
 }
 
-/* Takes back what the user has on tables of this database. */
+/* Whether sql grants this privilege on this table: what has just been granted must not be taken back, not even for
+ * the moment between two statements. */
+static bool is_granted_by(const char *sql, const struct tg_dbval *table, const struct tg_dbval *privilege)
+{
+    char on[160], *line, *rest = strdup(sql);
+    bool found = false;
+    snprintf(on, sizeof(on), ".`%.*s` TO ", (int)table->len, table->bytes);
+    for (char *at = rest; !found && (line = strsep(&at, "\n")) != NULL;) {
+        char *privileges = strncmp(line, "GRANT ", 6) == 0 && strstr(line, on) != NULL ? line + 6 : NULL;
+        if (privileges == NULL)
+            continue;
+        *strstr(privileges, " ON ") = '\0';
+        for (char *word = strtok(privileges, ", "); word != NULL && !found; word = strtok(NULL, ", "))
+            found = strlen(word) == privilege->len && memcmp(word, privilege->bytes, privilege->len) == 0;
+    }
+    free(rest);
+    return found;
+}
+
+/* Takes back what the user has and the file no longer names. */
 static int append_revokes(struct tg_sqlconn *conn, struct tg_strbuf *sql, const char *database, const char *user,
                           struct tg_err *err_r)
 {
@@ -85,12 +105,15 @@ static int append_revokes(struct tg_sqlconn *conn, struct tg_strbuf *sql, const 
     append_account(&grantee, user);
     struct tg_dbval values[] = {TG_DBVAL_BYTES(grantee.bytes, grantee.len), TG_DBVAL_STR(database)};
     int rc = tg_sqlconn_query(conn,
-                              "SELECT DISTINCT table_name FROM information_schema.table_privileges"
+                              "SELECT table_name, privilege_type FROM information_schema.table_privileges"
                               " WHERE grantee = ? AND table_schema = ?",
                               values, 2, &res, err_r);
     for (size_t i = 0; rc == 0 && i != tg_dbresult_n_rows(res); ++i) {
-        const struct tg_dbval *table = tg_dbresult_cell(res, i, 0);
-        tg_strbuf_printf(sql, "REVOKE ALL PRIVILEGES ON `%s`.`%.*s` FROM ", database, (int)table->len, table->bytes);
+        const struct tg_dbval *table = tg_dbresult_cell(res, i, 0), *privilege = tg_dbresult_cell(res, i, 1);
+        if (is_granted_by(sql->bytes, table, privilege))
+            continue;
+        tg_strbuf_printf(sql, "REVOKE %.*s ON `%s`.`%.*s` FROM ", (int)privilege->len, privilege->bytes, database,
+                         (int)table->len, table->bytes);
         tg_strbuf_append(sql, grantee.bytes, grantee.len);
         tg_strbuf_append_str(sql, ";\n");
     }
@@ -112,9 +135,9 @@ int tg_grants_apply(const struct tg_dburl *owner, const struct tg_dburl *server,
         return -1;
     struct tg_sqlconn *conn = tg_sqlconn_new(owner);
     tg_strbuf_init(&sql, SQL_LEN_MAX);
-    int rc = append_revokes(conn, &sql, owner->database, user, err_r);
+    int rc = read_grants(path, owner->database, user, &sql, err_r);
     if (rc == 0)
-        rc = read_grants(path, owner->database, user, &sql, err_r);
+        rc = append_revokes(conn, &sql, owner->database, user, err_r);
     if (rc == 0 && tg_strbuf_overflowed(&sql))
         rc = tg_err_set(err_r, TG_ERR_INPUT, "%s is too long", path);
     if (rc == 0)
