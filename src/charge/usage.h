@@ -15,20 +15,28 @@
 #include "base/decimal.h"
 #include "base/err.h"
 #include "base/id.h"
+#include "base/strbuf.h"
 
 #define TG_USAGE_EVENTS_MAX 10000
 #define TG_USAGE_BODY_MAX (8u << 20)
 
 enum tg_usage_outcome { /* of one event */
-    TG_USAGE_PENDING,
-    TG_USAGE_ACCEPTED,  /* durable, with .status */
-    TG_USAGE_DUPLICATE, /* same key, same body: counted once for ever */
-    TG_USAGE_REJECTED   /* .reason and .detail */
+                        TG_USAGE_PENDING,
+                        TG_USAGE_ACCEPTED, /* durable, with .status */
+                        TG_USAGE_DUPLICATE, /* same key, same body: counted once for ever */
+                        TG_USAGE_REJECTED /* .reason and .detail */
 };
-enum tg_usage_status { TG_USAGE_RATED, TG_USAGE_NOT_BILLABLE, TG_USAGE_NO_RATE, TG_USAGE_BLOCKED, TG_USAGE_UNRATED, TG_USAGE_FAILED };
+enum tg_usage_status {
+    TG_USAGE_RATED,
+    TG_USAGE_NOT_BILLABLE,
+    TG_USAGE_NO_RATE,
+    TG_USAGE_BLOCKED,
+    TG_USAGE_UNRATED,
+    TG_USAGE_FAILED
+};
 
 struct tg_usage_event { /* strings live in the batch's arena */
-    uint32_t index;     /* place in the request */
+    uint32_t index; /* place in the request */
     struct tg_id company; /* whose usage; zero until resolved: the caller's own */
     const char *source, *event_id, *meter, *call_id; /* call_id may be NULL */
     int64_t event_time_us;
@@ -46,17 +54,36 @@ struct tg_usage_event { /* strings live in the batch's arena */
     /* the answer */
     enum tg_usage_outcome outcome;
     enum tg_usage_status status;
-    const char *reason; /* literal: "invalid", "conflict", "unknown_company", … */
+    const char *reason; /* literal: "invalid", "conflict", "unknown_company", "unprocessable" */
     const char *pointer; /* JSON pointer inside the event, "" none; arena */
-    const char *detail;  /* arena */
+    const char *detail; /* arena */
+    /* what the engine decided; it may decide again when a transaction is repeated */
+    struct tg_id id; /* given once, so that a repeated transaction recognises its own rows */
+    bool has_id, has_amount;
+    uint32_t billed_s;
+    struct tg_decimal amount;
 };
 
 struct tg_usage_batch; /* a parsed request: events and the arena of their strings */
 /* Rejects events one by one (outcome REJECTED with pointer and detail); fails as a whole only when the body is not
  * JSON at all, is too large or holds too many events (INPUT: line, column, what). */
 int tg_usage_parse(const char *body, size_t len, struct tg_usage_batch **batch_r, struct tg_err *err_r) TG_MUST_CHECK;
+/* Rejects one event; reason and pointer are literals, the detail is formatted and cut at 200 bytes. Returns -1. */
+int tg_usage_reject(struct tg_usage_batch *batch, struct tg_usage_event *event, const char *reason, const char *pointer,
+                    const char *fmt, ...) TG_PRINTF(5, 6);
 size_t tg_usage_batch_n(const struct tg_usage_batch *batch);
 struct tg_usage_event *tg_usage_batch_event(struct tg_usage_batch *batch, size_t i);
+/* Memory that lives as long as the batch. */
+void *tg_usage_batch_alloc(struct tg_usage_batch *batch, size_t size);
 void tg_usage_batch_free(struct tg_usage_batch **batch);
+
+#define TG_USAGE_STATUSES 6
+/* "rated", "not_billable", "no_rate", "blocked", "unrated", "failed": the names of the database and of the answer. */
+const char *tg_usage_status_name(enum tg_usage_status status);
+/* 0 found, -1 no such name. */
+int tg_usage_status_parse(const char *name, size_t len, enum tg_usage_status *status_r) TG_MUST_CHECK;
+/* Appends the answer to the request as JSON:
+ * {"accepted":1,"duplicates":0,"rejected":[{"index":,"event_id":,"reason":,"pointer":,"detail":}],"outcomes":{"rated":1,…}} */
+void tg_usage_answer_write(const struct tg_usage_batch *batch, struct tg_strbuf *out);
 
 #endif
