@@ -1,5 +1,6 @@
 -- One immutable fact on one meter, with what it was rated at. `dedupe` is the first 16 bytes of
 -- SHA-256(source, 0, event_id): one narrow index instead of two wide texts. The first delivery of an event wins.
+-- No index on entry_id: each index costs a tenth of ingestion, and the events of an entry have ids just below its own.
 CREATE TABLE usage_events (
   company_id    BINARY(16)     NOT NULL,
   id            BINARY(16)     NOT NULL, -- UUIDv7 of acceptance
@@ -26,6 +27,5 @@ CREATE TABLE usage_events (
   entry_id      BINARY(16)     NULL, -- the ledger entry that charged it
   PRIMARY KEY (company_id, id),
   UNIQUE KEY dedupe (company_id, dedupe),
-  KEY by_time (company_id, event_time),
-  KEY by_entry (company_id, entry_id)
+  KEY by_time (company_id, event_time)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin;
