@@ -1,0 +1,178 @@
+# lib - what every end-to-end script begins with: `. tests/e2e/lib.sh`.
+#
+# A script gets: database (TOLLGATE_DATABASE_URL, TOLLGATE_OWNER_URL) of its own, $E2E_DIR/<script> as $dir for its files,
+# free loopback ports in $port and $tls_port, and these functions. It ends with `done_testing`.
+set -u
+shopt -s lastpipe
+script_name=$(basename "$0" .sh)
+dir=$E2E_DIR/$script_name
+mkdir -p "$dir"
+. "$E2E_DIR/s/env"
+base_database_url=$TOLLGATE_DATABASE_URL
+test_number=0 test_failures=0 server_pid=
+
+# --- TAP
+ok() { # CONDITION-STATUS NAME
+    test_number=$((test_number + 1))
+    if [ "$1" = 0 ]; then
+        echo "ok $test_number - $2"
+    else
+        test_failures=$((test_failures + 1))
+        echo "not ok $test_number - $2"
+    fi
+}
+is() { # GOT WANTED NAME
+    if [ "$1" = "$2" ]; then
+        ok 0 "$3"
+    else
+        ok 1 "$3"
+        printf '#   got:    %s\n#   wanted: %s\n' "${1:0:2000}" "${2:0:2000}"
+    fi
+}
+like() { # GOT PATTERN(ERE) NAME
+    if [[ $1 =~ $2 ]]; then
+        ok 0 "$3"
+    else
+        ok 1 "$3"
+        printf '#   got:        %s\n#   wanted like: %s\n' "${1:0:2000}" "$2"
+    fi
+}
+skip() { # NAME REASON
+    test_number=$((test_number + 1))
+    echo "ok $test_number - $1 # SKIP $2"
+}
+done_testing() {
+    echo "1..$test_number"
+    exit $((test_failures > 0))
+}
+# Waits for a condition, never for a time: `until_true SECONDS command…`
+until_true() {
+    local tries=$(($1 * 20))
+    shift
+    until "$@" >/dev/null 2>&1; do
+        tries=$((tries - 1))
+        [ $tries -gt 0 ] || return 1
+        sleep 0.05
+    done
+}
+
+# --- database
+sql() { # as the owner: rows without headers
+    mariadb --defaults-extra-file="$dir/my.cnf" --batch --skip-column-names "$database" -e "$1"
+}
+write_client_config() {
+    local url=$TOLLGATE_OWNER_URL user password socket
+    user=${url#mysql://} && user=${user%%:*}
+    password=${url#*://*:} && password=${password%%@*}
+    socket=${url#*socket=} && socket=${socket%%&*}
+    (umask 077 && printf '[client]\nuser=%s\npassword=%s\nsocket=%s\n' "$user" "$password" "$socket" >"$dir/my.cnf")
+}
+make_database() {
+    database=tollgate_e2e_${script_name//[^a-z0-9]/_}
+    TOLLGATE_DATABASE_URL=${base_database_url/\/tollgate?/\/$database?}
+    TOLLGATE_OWNER_URL=${TOLLGATE_OWNER_URL/\/tollgate?/\/$database?}
+    export TOLLGATE_DATABASE_URL TOLLGATE_OWNER_URL
+    write_client_config
+    mariadb --defaults-extra-file="$dir/my.cnf" -e "DROP DATABASE IF EXISTS \`$database\`; CREATE DATABASE \`$database\`"
+    "$TOLLGATE" migrate up 2>"$dir/migrate.log" || { cat "$dir/migrate.log" >&2; exit 1; }
+}
+make_platform() { # the key in $dir/key
+    rm -f "$dir/key"
+    "$TOLLGATE" company create-platform --name "E2E platform" --key-file "$dir/key" >"$dir/platform" || exit 1
+    platform=$(awk '$1 == "company" { print $2 }' "$dir/platform")
+    key=$(cat "$dir/key")
+}
+
+# --- server
+free_port() {
+    node -e 'const s=require("net").createServer().listen(0,"127.0.0.1",()=>{console.log(s.address().port);s.close()})'
+}
+write_tls() {
+    [ -s "$dir/tls.crt" ] || openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 30 \
+        -subj /CN=localhost -addext 'subjectAltName=DNS:localhost,IP:127.0.0.1' \
+        -keyout "$dir/tls.key" -out "$dir/tls.crt" 2>/dev/null
+    chmod 600 "$dir/tls.key"
+}
+write_conf() { # extra directives on standard input go into the file
+    port=${port:-$(free_port)} tls_port=${tls_port:-$(free_port)}
+    write_tls
+    {
+        cat <<END
+listen:
+  host: 127.0.0.1
+  port: $port
+listen:
+  host: 127.0.0.1
+  port: $tls_port
+  ssl:
+    certificate-file: $dir/tls.crt
+    key-file: $dir/tls.key
+num-threads: ${E2E_THREADS:-2}
+pid-file: $dir/server.pid
+tollgate.lua-dir: ${lua_dir:-lua}
+tollgate.control-socket: $dir/control.sock
+END
+        cat
+        cat <<END
+hosts:
+  default:
+    paths:
+      "/":
+        tollgate.app: ON
+END
+    } >"$dir/h2o.conf"
+}
+start_server() { # [NAME=VALUE…] into its environment
+    [ -s "$dir/h2o.conf" ] || write_conf </dev/null
+    env "$@" "$TOLLGATE" serve --conf "$dir/h2o.conf" >>"$dir/server.out" 2>>"$dir/server.log" </dev/null &
+    server_pid=$!
+    until_true 20 curl -sf -o /dev/null "http://127.0.0.1:$port/readyz" || {
+        echo "# the server is not ready; its log ends with:" >&2
+        tail -n 20 "$dir/server.log" >&2
+        return 1
+    }
+}
+stop_server() { # TERM, and the code it exits with in $server_code
+    [ -n "$server_pid" ] || return 0
+    kill -TERM "$server_pid" 2>/dev/null
+    wait "$server_pid"
+    server_code=$?
+    server_pid=
+}
+kill_server() {
+    kill -KILL "$server_pid"
+    wait "$server_pid" 2>/dev/null
+    server_pid=
+}
+on_exit() {
+    [ -z "$server_pid" ] || kill -KILL "$server_pid" 2>/dev/null
+    [ $test_failures = 0 ] || { echo "--- server log" && tail -n 40 "$dir/server.log"; } >&2 2>/dev/null
+}
+trap on_exit EXIT
+# A server with a fresh database and a platform key.
+fresh_server() {
+    make_database
+    make_platform
+    start_server "$@" || exit 1
+}
+
+# --- API: `api METHOD PATH [curl arguments…]` sets $status and $body
+api() {
+    local method=$1 path=$2
+    shift 2
+    status=$(curl -s -o "$dir/body" -w '%{http_code}' -X "$method" -H "Authorization: Bearer ${key:-}" "$@" \
+        "http://127.0.0.1:$port$path")
+    body=$(tr -d '\0' <"$dir/body" 2>/dev/null)
+}
+post() { # PATH JSON [curl arguments…]
+    local path=$1 json=$2
+    shift 2
+    api POST "$path" -H 'Content-Type: application/json' --data-binary "$json" "$@"
+}
+field() { # of the last body, by a jq path
+    jq -r "$1" <<<"$body" 2>/dev/null
+}
+shared=${TOLLGATE_SHARED:-../shared}
+cli() { # COMMAND… over the API with this script's server and key
+    XDG_STATE_HOME=$dir/state "$TOLLGATE" "$@" --url "http://127.0.0.1:$port" --key-file "$dir/key"
+}
