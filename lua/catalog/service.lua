@@ -1,0 +1,166 @@
+--- Rate decks: price lists by number prefix, loaded from CSV files.
+-- Report, then accept: a file with damaged rows loads nothing until somebody has said, of this very file, that the
+-- rest will do. The same file again is the same version, so a load can be repeated without harm.
+local errors = require("core.errors")
+local store = require("catalog.store")
+
+local service = {}
+
+function service.deck(id)
+  local row, err = store.deck(id)
+  if err then
+    return nil, err
+  end
+  if not row then
+    return nil, errors.not_found("rate deck")
+  end
+  return row
+end
+
+function service.decks(filter)
+  return store.decks(filter)
+end
+
+--- A deck that `seller` may charge its children by, if the caller sees it; nil, nil when it is none.
+function service.sellable(id, seller)
+  return store.sellable(id, seller)
+end
+
+--- The rows of a deck version for some prefixes: what a line of usage was charged by. Not scoped: a company may know
+-- the rates it was charged, whoever owns the deck. The caller must have found the usage through its own scope.
+---@param deck string
+---@param version integer
+---@param prefixes string[]
+---@return table[]? rows, table? err
+function service.rates_charged(deck, version, prefixes)
+  local rows = {}
+  for _, prefix in ipairs(prefixes) do
+    local found, err = store.rows_of_prefix(deck, version, prefix)
+    if not found then
+      return nil, err
+    end
+    table.move(found, 1, #found, #rows + 1, rows)
+  end
+  return rows
+end
+
+--- Creates an empty deck of the caller's company.
+function service.create_deck(input)
+  local id = tg.id.new("deck")
+  local done, err = store.insert_deck({ id = id, name = input.name, currency = input.currency, now = tg.time.now() })
+  if errors.is_duplicate(err) then
+    return nil, errors.conflict("deck_exists", ("There is a rate deck named %s."):format(input.name))
+  elseif not done then
+    return nil, err
+  end
+  return service.deck(id)
+end
+
+local function report_of(parsed)
+  local first = tg.json.array({})
+  for i, row in ipairs(parsed.first_rejected) do
+    first[i] = { row = row.row, prefix = row.prefix_text, reason = row.reason }
+  end
+  return {
+    rows = parsed.rows, priced = parsed.priced, blocked = parsed.blocked, rejected = parsed.rejected,
+    first_rejected = first,
+  }
+end
+
+-- What to say to accept a report: it names this file's content for this deck, and nothing else.
+local function report_id(id, hash)
+  return "rep_" .. tg.crypto.hex(tg.crypto.sha256(id .. "\n" .. hash)):sub(1, 32)
+end
+
+-- Inside the transaction that holds the deck: finds the version of this file or writes it, and points the deck to it.
+local function load(tx, id, hash, parsed, report)
+  local deck, err = store.lock_deck(tx, id)
+  if not deck then
+    return nil, err or errors.not_found("rate deck")
+  end
+  local known
+  known, err = store.version_by_hash(tx, id, hash)
+  if err then
+    return nil, err
+  end
+  if known and known.version == deck.version then
+    return { version = known.version, changed = false }
+  end
+  local now, version = tg.time.now(), known and known.version
+  if not version then
+    version, err = store.next_version(tx, id)
+    local done
+    if version then
+      done, err = store.insert_version(tx, {
+        id = id, version = version, hash = hash, row_count = parsed.priced + parsed.blocked, report = report, now = now,
+      }, parsed.parsed)
+    end
+    if not done then
+      return nil, err
+    end
+  end
+  local done
+  done, err = store.activate(tx, id, version, now)
+  if not done then
+    return nil, err
+  end
+  return { version = version, changed = true }
+end
+
+--- Loads a file of rates.
+---@param id string of the deck
+---@param file userdata tg.bytes: the CSV
+---@param accept {report: string?, any: boolean} what the caller says of damaged rows
+---@return table? result {deck, version, changed, report}; or {report_id, report} when there is a report to accept
+---@return table? err
+function service.load_rates(id, file, accept)
+  local deck, err = service.deck(id) -- before megabytes are parsed for a deck that is not there
+  if not deck then
+    return nil, err
+  end
+  local parsed
+  parsed, err = tg.decks.parse(file)
+  if not parsed then
+    return nil, err
+  end
+  local report, hash = report_of(parsed), parsed.sha256
+  if report.priced + report.blocked == 0 then
+    return nil, errors.input("", "The file has no row that could be loaded.")
+  end
+  local expected = report_id(id, hash)
+  if accept.report and accept.report ~= expected then
+    return nil, errors.conflict("report_does_not_match", "The report that is accepted is not one of this file.")
+  elseif report.rejected > 0 and not accept.report and not accept.any then
+    return { deck = id, report_id = expected, report = report }
+  end
+  local result
+  result, err = tg.db.transaction(function(tx)
+    return load(tx, id, hash, parsed, report)
+  end)
+  if not result then
+    return nil, err
+  end
+  result.deck, result.report = id, report
+  return result
+end
+
+--- The row of the deck's active version that prices a number at an instant.
+---@return {deck: table, at: integer, row: table?}? found, table? err
+function service.lookup(id, digits, at)
+  local deck, err = service.deck(id)
+  if not deck then
+    return nil, err
+  end
+  at = at or tg.time.now()
+  if deck.version == 0 then
+    return { deck = deck, at = at }
+  end
+  local row
+  row, err = tg.decks.lookup(id, deck.version, digits, at)
+  if err then
+    return nil, err
+  end
+  return { deck = deck, at = at, row = row }
+end
+
+return service

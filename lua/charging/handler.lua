@@ -1,0 +1,182 @@
+--- Requests about usage and wallets.
+local page = require("core.page")
+local request = require("core.request")
+local schema = require("charging.schema")
+local service = require("charging.service")
+local show = require("core.show")
+local v = require("core.validate")
+
+local handler = {}
+
+local or_null <const> = show.or_null
+
+local function show_usage(row)
+  return {
+    id = row.id, company = row.company, source = row.source, event_id = row.event_id, meter = row.meter,
+    event_time = show.time(row.event_time), received_at = show.time(row.received_at), quantity = tostring(row.quantity),
+    call_id = or_null(row.call_id), provider_cost = show.money(row.cost_amount, row.cost_currency),
+    properties = row.properties, status = row.status, reason = or_null(row.rating and row.rating.error),
+    billed_seconds = or_null(row.billed_s), amount = show.money(row.amount, row.currency),
+    rate_deck = or_null(row.deck), rate_deck_version = or_null(row.deck_version), entry = or_null(row.entry),
+  }
+end
+
+local function usage_key(row)
+  return { row.company, row.event_time, row.id }
+end
+
+local function show_group(group)
+  return {
+    company = group.company, name = group.name, external_ref = group.external_ref, meter = group.meter,
+    day = group.day, events = group.events, counts = group.counts, billed_seconds = group.billed_s,
+    amount = show.money(group.amount, group.currency),
+  }
+end
+
+local function show_all(rows, show_one)
+  local list = tg.json.array({})
+  for i, row in ipairs(rows) do
+    list[i] = show_one(row)
+  end
+  return list
+end
+
+local function show_rate(row)
+  return {
+    prefix = row.prefix, name = row.name, per_minute = tostring(row.per_minute),
+    connect_fee = tostring(row.connect_fee), initial_seconds = row.initial_s, increment_seconds = row.increment_s,
+    minimum_seconds = row.min_s, valid_from = show.time(row.valid_from), valid_to = show.time(row.valid_to),
+    window = row.when_window ~= "" and row.when_window or tg.json.null,
+  }
+end
+
+local function show_wallet(row)
+  return {
+    id = row.id, company = row.company, currency = row.currency, balance = show.money(row.balance, row.currency),
+    credit_limit = show.money(row.credit_limit, row.currency), available = show.money(row.available, row.currency),
+    version = row.version, created_at = show.time(row.created_at),
+  }
+end
+
+local function show_entry(row)
+  return {
+    id = row.id, kind = row.kind, amount = show.money(row.amount, row.currency),
+    balance_after = show.money(row.balance_after, row.currency), event_count = row.event_count,
+    description = row.description, created_at = show.time(row.created_at),
+  }
+end
+
+--- POST /v1/usage
+function handler.ingest(req)
+  local answer, err = service.ingest(req:take_body(), req:header("idempotency-key"))
+  if not answer then
+    return nil, err
+  end
+  tg.json.array(answer.rejected)
+  return 200, answer
+end
+
+--- GET /v1/usage
+function handler.usage(req)
+  local query, limit = request.list(req, schema.usage_list, { "co", "integer", "usg" })
+  if not query then
+    return nil, limit
+  end
+  local rows, err, stopped_at = service.usage_list(query)
+  if not rows then
+    return nil, err
+  end
+  local body = page.answer(rows, limit, show_usage, usage_key)
+  if stopped_at and #rows <= limit then
+    body.next_cursor = page.encode(stopped_at)
+  end
+  return 200, body
+end
+
+--- GET /v1/usage/summary
+function handler.usage_summary(req)
+  local query, err = v.query(schema.usage_summary, req.query)
+  if not query then
+    return nil, err
+  end
+  local summary
+  summary, err = service.usage_summary(query)
+  if not summary then
+    return nil, err
+  end
+  return 200, {
+    from = show.time(summary.from), to = show.time(summary.to), group_by = summary.group_by,
+    data = show_all(summary.groups, show_group), totals = show_all(summary.totals, show_group),
+  }
+end
+
+--- GET /v1/usage/{id}/explain
+function handler.explain(req)
+  local id, err = v.path_id(req.params.id, "usg", "usage event")
+  if not id then
+    return nil, err
+  end
+  local found
+  found, err = service.explain(id)
+  if not found then
+    return nil, err
+  end
+  local row = found.row
+  return 200, {
+    event = show_usage(row), rule = "pricing.rate_usage", bundle = tg.crypto.hex(row.rule_bundle),
+    rate_deck = or_null(row.deck), rate_deck_version = or_null(row.deck_version),
+    rates = show_all(found.rates, show_rate), lines = tg.json.array(row.rating and row.rating.lines or {}),
+    arithmetic = found.arithmetic, agrees = found.agrees, total = show.money(row.amount, row.currency),
+  }
+end
+
+--- GET /v1/wallets
+function handler.wallets(req)
+  local query, limit = request.list(req, schema.wallet_list, { "wal" })
+  if not query then
+    return nil, limit
+  end
+  local rows, err = service.wallets(query)
+  if not rows then
+    return nil, err
+  end
+  return 200, page.answer(rows, limit, show_wallet, function(row)
+    return { row.id }
+  end)
+end
+
+--- GET /v1/wallets/{id}
+function handler.wallet(req)
+  local id, err = v.path_id(req.params.id, "wal", "wallet")
+  if not id then
+    return nil, err
+  end
+  local wallet
+  wallet, err = service.wallet(id)
+  if not wallet then
+    return nil, err
+  end
+  return 200, show_wallet(wallet)
+end
+
+--- GET /v1/wallets/{id}/entries
+function handler.entries(req)
+  local id, err = v.path_id(req.params.id, "wal", "wallet")
+  if not id then
+    return nil, err
+  end
+  local query, limit = request.list(req, schema.entry_list, { "ent" })
+  if not query then
+    return nil, limit
+  end
+  local rows
+  rows, err = service.entries(id, query)
+  if not rows then
+    return nil, err
+  end
+  return 200, page.answer(rows, limit, show_entry, function(row)
+    return { row.id }
+  end)
+end
+
+return handler

@@ -1,0 +1,40 @@
+--- Shapes of the usage and wallet requests. Events themselves are parsed and checked in C (charge/usage.h).
+local page = require("core.page")
+local v = require("core.validate")
+
+local schema = {}
+
+schema.STATUSES = { "rated", "not_billable", "no_rate", "blocked", "unrated", "failed" }
+
+local meter <const> = v.string({
+  min = 1, max = 64, pattern = "^[%w_.%-]+$", says = "must be a meter, such as call.seconds",
+})
+local source <const> = v.string({ min = 1, max = 100 })
+
+schema.usage_list = page.query({
+  company = v.optional(v.id("co")),
+  meter = v.optional(meter),
+  status = v.optional(v.enum(schema.STATUSES)),
+  source = v.optional(source),
+  event_id = v.optional(v.string({ min = 1, max = 200 })),
+  from = v.optional(v.time()),
+  to = v.optional(v.time()),
+})
+
+schema.usage_summary = {
+  company = v.optional(v.id("co")),
+  meter = v.optional(meter),
+  source = v.optional(source),
+  from = v.optional(v.time()),
+  to = v.optional(v.time()),
+  group_by = v.optional(v.enum({ "company", "meter", "day" })),
+}
+
+schema.wallet_list = page.query({
+  company = v.optional(v.id("co")),
+  currency = v.optional(v.currency()),
+})
+
+schema.entry_list = page.query({})
+
+return schema

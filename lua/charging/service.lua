@@ -1,0 +1,191 @@
+--- Usage and what it cost; wallets and what moved them.
+local catalog = require("catalog.service")
+local errors = require("core.errors")
+local explain = require("charging.explain")
+local schema = require("charging.schema")
+local store = require("charging.store")
+
+local service = {}
+
+local COMPANIES_A_PAGE_MAX <const> = 50 -- a page that met so many companies ends, however few rows it has
+local SUMMARY_DAYS_MAX <const> = 366
+local DAY_US <const> = 86400 * 1000000
+
+--- Takes a body of events in: parsed off the loop, then rated, charged and made durable by the ledger engine.
+---@param bytes userdata tg.bytes
+---@param idempotency_key string?
+---@return table? answer {accepted, duplicates, rejected, outcomes}, table? err
+function service.ingest(bytes, idempotency_key)
+  return tg.usage.ingest(bytes, { idempotency_key = idempotency_key })
+end
+
+-- The place "after everything of this company": no event is older or has a smaller id.
+local function end_of(company)
+  return { company, 0, tg.id.format(("\0"):rep(16), "usg") }
+end
+
+local function append(rows, more)
+  table.move(more, 1, #more, #rows + 1, rows)
+end
+
+-- Rows of the cursor's company, then of the companies after it, up to limit; says where it stopped early.
+local function walk(filter, limit)
+  local rows, after = {}, filter.after
+  local company, before = after and after[1], after and { after[2], after[3] }
+  for _ = 1, COMPANIES_A_PAGE_MAX do
+    if not before then
+      local next_company, err = store.next_company_with_usage(filter, company)
+      if err then
+        return nil, err
+      elseif not next_company then
+        return rows
+      end
+      company = next_company.company
+    end
+    local found, err = store.usage_of_company(filter, company, before, limit - #rows)
+    if not found then
+      return nil, err
+    end
+    append(rows, found)
+    if #rows == limit then
+      return rows
+    end
+    before = nil
+  end
+  return rows, nil, end_of(company)
+end
+
+--- A list of usage: company by company, newest first in each.
+---@param filter table clean query, limit one more than the page shows
+---@return table[]? rows, table? err, table? stopped_at where to go on although the page is not full
+function service.usage_list(filter)
+  if filter.from and filter.to and filter.from >= filter.to then
+    return nil, errors.input("?to", "must be after from")
+  end
+  if filter.event_id and filter.source then
+    return store.usage_by_key(filter, filter.after and filter.after[1])
+  elseif filter.company then
+    local before = filter.after and { filter.after[2], filter.after[3] }
+    return store.usage_of_company(filter, filter.company, before, filter.limit)
+  end
+  return walk(filter, filter.limit)
+end
+
+local function zero_counts()
+  local counts = {}
+  for _, status in ipairs(schema.STATUSES) do
+    counts[status] = 0
+  end
+  return counts
+end
+
+local function add(group, row)
+  group.events = group.events + row.events
+  group.counts[row.status] = group.counts[row.status] + row.events
+  group.billed_s = group.billed_s + row.billed_s
+  group.amount = group.amount + row.amount
+end
+
+local function new_group(row)
+  return {
+    company = row.company, name = row.name, external_ref = row.external_ref, meter = row.meter, day = row.day,
+    currency = row.currency, events = 0, counts = zero_counts(), billed_s = 0, amount = tg.decimal.new(0),
+  }
+end
+
+-- Rows by (group, currency, status) become groups by (group, currency), and totals by currency.
+local function fold(rows, group_by)
+  local groups, totals, by_key = {}, {}, {}
+  for _, row in ipairs(rows) do
+    for list, key in pairs({ [groups] = row[group_by] .. "\0" .. row.currency, [totals] = row.currency }) do
+      local group = by_key[key]
+      if not group then
+        group = new_group(list == groups and row or { currency = row.currency })
+        by_key[key] = group
+        list[#list + 1] = group
+      end
+      add(group, row)
+    end
+  end
+  return groups, totals
+end
+
+--- Totals of usage, own and below, exact to the last digit.
+---@return {groups: table[], totals: table[], group_by: string, from: integer, to: integer}? summary, table? err
+function service.usage_summary(filter)
+  local to = filter.to or tg.time.now()
+  local from = filter.from or to - 31 * DAY_US
+  if from >= to then
+    return nil, errors.input("?to", "must be after from")
+  elseif to - from > SUMMARY_DAYS_MAX * DAY_US then
+    return nil, errors.input("?from", ("must be at most %d days before to"):format(SUMMARY_DAYS_MAX))
+  end
+  filter.from, filter.to = from, to
+  local group_by = filter.group_by or "company"
+  local rows, err = store.totals(group_by, filter)
+  if not rows then
+    return nil, err
+  end
+  local groups, totals = fold(rows, group_by)
+  return { groups = groups, totals = totals, group_by = group_by, from = from, to = to }
+end
+
+-- The deck rows of the prefixes that the lines name: what was multiplied, and in which steps.
+local function rates_of(row)
+  local prefixes, seen = {}, {}
+  for _, line in ipairs(row.rating and row.rating.lines or {}) do
+    if line.prefix and not seen[line.prefix] then
+      seen[line.prefix] = true
+      prefixes[#prefixes + 1] = line.prefix
+    end
+  end
+  if not row.deck or not prefixes[1] then
+    return {}
+  end
+  return catalog.rates_charged(row.deck, row.deck_version, prefixes)
+end
+
+--- How one event was rated.
+---@return {row: table, rates: table[], arithmetic: string[], agrees: boolean}? explained, table? err
+function service.explain(id)
+  local row, err = store.usage(id)
+  if err then
+    return nil, err
+  end
+  if not row then
+    return nil, errors.not_found("usage event")
+  end
+  local rates
+  rates, err = rates_of(row)
+  if not rates then
+    return nil, err
+  end
+  local why = explain.row(row)
+  return { row = row, rates = rates, arithmetic = why.arithmetic, agrees = why.agrees }
+end
+
+function service.wallet(id)
+  local row, err = store.wallet(id)
+  if err then
+    return nil, err
+  end
+  if not row then
+    return nil, errors.not_found("wallet")
+  end
+  return row
+end
+
+function service.wallets(filter)
+  return store.wallets(filter)
+end
+
+--- What moved a wallet, newest first.
+function service.entries(wallet, filter)
+  local found, err = service.wallet(wallet)
+  if not found then
+    return nil, err
+  end
+  return store.entries(wallet, filter.after and filter.after[1], filter.limit)
+end
+
+return service

@@ -1,0 +1,40 @@
+--- What every handler does first: takes a request apart and checks the parts.
+local page = require("core.page")
+local validate = require("core.validate")
+
+local request = {}
+
+--- The JSON body, checked.
+---@param req table
+---@param shape validate.Shape
+---@return any clean, errors.Error? err
+function request.body(req, shape)
+  local body, err = req:json()
+  if err then
+    return nil, err
+  end
+  return validate.check(shape, body)
+end
+
+--- The parameters of a list, checked: its filters, `limit` (one more than the page shows) and `after`, the key of the
+-- last row shown so far.
+---@param req table
+---@param fields table<string, table> made by page.query
+---@param key_types string[] of a cursor of this list
+---@return table? query
+---@return integer|errors.Error limit_or_err how many rows the page shows
+function request.list(req, fields, key_types)
+  local query, err = validate.query(fields, req.query)
+  if not query then
+    return nil, err
+  end
+  query.after, err = page.decode(query.cursor, key_types)
+  if err then
+    return nil, err
+  end
+  local limit = query.limit or page.LIMIT_DEFAULT
+  query.limit, query.cursor = limit + 1, nil
+  return query, limit
+end
+
+return request

@@ -1,0 +1,326 @@
+--- Checks what a caller sent against a shape, and says every fault at once.
+-- A shape is a function `(value, pointer, faults) → clean`: it appends to `faults` what is wrong and returns the value
+-- to use. Shapes are made once, at load, and know nothing of databases: whether a company exists is the service's
+-- question. Unknown fields are faults, because a misspelt `curency` must not be taken for "not given".
+local errors = require("core.errors")
+local zones = require("core.zones")
+
+local validate = {}
+
+---@alias validate.Shape fun(value: any, pointer: string, faults: errors.Fault[]): any
+
+local FAULTS_MAX <const> = 20
+
+local function fault(faults, pointer, detail)
+  if #faults < FAULTS_MAX then
+    faults[#faults + 1] = { pointer = pointer, detail = detail }
+  end
+end
+
+-- RFC 6901: ~ and / inside a name.
+local function escape(name)
+  return (tostring(name):gsub("~", "~0"):gsub("/", "~1"))
+end
+
+--- Text. Lengths are in characters; control characters are refused.
+---@param options {min: integer?, max: integer, pattern: string?, says: string?}
+---@return validate.Shape
+function validate.string(options)
+  local min <const>, max <const> = options.min or 0, options.max
+  return function(value, pointer, faults)
+    if type(value) ~= "string" then
+      return fault(faults, pointer, "must be a string")
+    end
+    local length = utf8.len(value)
+    if not length then
+      return fault(faults, pointer, "must be valid UTF-8")
+    elseif length < min then
+      local says = min == 1 and "must not be empty" or ("must have at least %d characters"):format(min)
+      return fault(faults, pointer, says)
+    elseif length > max then
+      return fault(faults, pointer, ("must have at most %d characters"):format(max))
+    elseif value:find("[%z\1-\31\127]") then
+      return fault(faults, pointer, "must not contain control characters")
+    elseif options.pattern and not value:find(options.pattern) then
+      return fault(faults, pointer, options.says or "has the wrong form")
+    end
+    return value
+  end
+end
+
+---@param min integer
+---@param max integer
+---@return validate.Shape
+function validate.integer(min, max)
+  return function(value, pointer, faults)
+    if math.type(value) ~= "integer" then
+      return fault(faults, pointer, "must be a whole number")
+    elseif value < min or value > max then
+      return fault(faults, pointer, ("must be between %d and %d"):format(min, max))
+    end
+    return value
+  end
+end
+
+---@return validate.Shape
+function validate.boolean()
+  return function(value, pointer, faults)
+    if type(value) ~= "boolean" then
+      return fault(faults, pointer, "must be true or false")
+    end
+    return value
+  end
+end
+
+---@param names string[]
+---@return validate.Shape
+function validate.enum(names)
+  local known = {}
+  for _, name in ipairs(names) do
+    known[name] = true
+  end
+  local says <const> = "must be one of: " .. table.concat(names, ", ")
+  return function(value, pointer, faults)
+    if type(value) ~= "string" or not known[value] then
+      return fault(faults, pointer, says)
+    end
+    return value
+  end
+end
+
+--- An exact decimal, as a string: at most 18 digits before and 12 behind the point, not negative.
+-- The clean value is the same text, because what is stored is text and what is computed is made from it.
+---@return validate.Shape
+function validate.decimal()
+  return function(value, pointer, faults)
+    if type(value) ~= "string" then
+      return fault(faults, pointer, 'must be a decimal as a string, such as "0.0120"')
+    end
+    local whole, places = value:match("^(%d+)%.?(%d*)$")
+    if not whole or value:sub(-1) == "." then
+      return fault(faults, pointer, "must be a decimal number, not negative, without exponent")
+    elseif #whole > 18 or #places > 12 then
+      return fault(faults, pointer, "must have at most 18 digits before the point and 12 behind it")
+    end
+    return value
+  end
+end
+
+--- A TypeID with this prefix.
+---@param prefix string
+---@return validate.Shape
+function validate.id(prefix)
+  return function(value, pointer, faults)
+    if type(value) ~= "string" or not tg.id.is(value, prefix) then
+      return fault(faults, pointer, ("must be an id that begins with %s_"):format(prefix))
+    end
+    return value
+  end
+end
+
+--- A currency of ISO 4217 that has minor units.
+---@return validate.Shape
+function validate.currency()
+  return function(value, pointer, faults)
+    if type(value) ~= "string" or not value:find("^%u%u%u$") or not tg.money.currency(value) then
+      return fault(faults, pointer, "must be a currency of ISO 4217, such as USD")
+    end
+    return value
+  end
+end
+
+--- An IANA time zone.
+---@return validate.Shape
+function validate.timezone()
+  return function(value, pointer, faults)
+    if type(value) ~= "string" or not zones.exists(value) then
+      return fault(faults, pointer, "must be an IANA time zone, such as Europe/Berlin")
+    end
+    return value
+  end
+end
+
+--- An instant, RFC 3339; the clean value is microseconds since 1970.
+---@return validate.Shape
+function validate.time()
+  return function(value, pointer, faults)
+    local us = type(value) == "string" and tg.time.parse(value) or nil
+    if not us then
+      return fault(faults, pointer, "must be an RFC 3339 time, such as 2026-07-14T00:00:00Z")
+    end
+    return us
+  end
+end
+
+--- A list of one shape.
+---@param of validate.Shape
+---@param options {min: integer?, max: integer}
+---@return validate.Shape
+function validate.list(of, options)
+  return function(value, pointer, faults)
+    if not validate.is_list(value) then
+      return fault(faults, pointer, "must be an array")
+    elseif #value < (options.min or 0) then
+      return fault(faults, pointer, ("must have at least %d elements"):format(options.min))
+    elseif #value > options.max then
+      return fault(faults, pointer, ("must have at most %d elements"):format(options.max))
+    end
+    local clean = tg.json.array({})
+    for i, element in ipairs(value) do
+      clean[i] = of(element, ("%s/%d"):format(pointer, i - 1), faults)
+    end
+    return clean
+  end
+end
+
+--- Names of the caller's own choice, each with one shape.
+---@param key {pattern: string, says: string}
+---@param of validate.Shape
+---@param max integer
+---@return validate.Shape
+function validate.map(key, of, max)
+  return function(value, pointer, faults)
+    if type(value) ~= "table" or #value > 0 then
+      return fault(faults, pointer, "must be an object")
+    end
+    local clean, n = {}, 0
+    for name, element in pairs(value) do
+      n = n + 1
+      local at = pointer .. "/" .. escape(name)
+      if not tostring(name):find(key.pattern) then
+        fault(faults, at, key.says)
+      else
+        clean[name] = of(element, at, faults)
+      end
+    end
+    if n > max then
+      fault(faults, pointer, ("must have at most %d members"):format(max))
+    end
+    return clean
+  end
+end
+
+--- A field that may be missing.
+---@param shape validate.Shape
+---@return table
+function validate.optional(shape)
+  return { shape = shape, optional = true }
+end
+
+--- A field that may be missing, or null, which is kept as tg.json.null: "take the value away".
+---@param shape validate.Shape
+---@return table
+function validate.nullable(shape)
+  return {
+    optional = true,
+    shape = function(value, pointer, faults)
+      if value == tg.json.null then
+        return value
+      end
+      return shape(value, pointer, faults)
+    end,
+  }
+end
+
+local function check_known(value, fields, pointer, faults)
+  local unknown = {}
+  for name in pairs(value) do
+    if not fields[name] then
+      unknown[#unknown + 1] = tostring(name)
+    end
+  end
+  table.sort(unknown)
+  for _, name in ipairs(unknown) do
+    fault(faults, pointer .. "/" .. escape(name), "is not a field of this request")
+  end
+end
+
+--- An object with exactly these fields; a plain shape is a required field.
+---@param fields table<string, validate.Shape|table>
+---@return validate.Shape
+function validate.object(fields)
+  local names = {}
+  for name in pairs(fields) do
+    names[#names + 1] = name
+  end
+  table.sort(names) -- faults come in the same order each time
+  return function(value, pointer, faults)
+    if type(value) ~= "table" or #value > 0 then
+      return fault(faults, pointer, "must be an object")
+    end
+    check_known(value, fields, pointer, faults)
+    local clean = {}
+    for _, name in ipairs(names) do
+      local field, given = fields[name], value[name]
+      local optional = type(field) == "table"
+      if given == nil then
+        if not optional then
+          fault(faults, pointer .. "/" .. escape(name), "is required")
+        end
+      else
+        clean[name] = (optional and field.shape or field)(given, pointer .. "/" .. escape(name), faults)
+      end
+    end
+    return clean
+  end
+end
+
+--- Is it an array, as JSON has them? An empty table is one only when it came as [].
+---@param value any
+---@return boolean
+function validate.is_list(value)
+  if type(value) ~= "table" then
+    return false
+  end
+  return #value > 0 or (next(value) == nil and tg.json.is_array(value))
+end
+
+--- The id of a path: one that cannot be an id names nothing.
+---@param text string
+---@param prefix string
+---@param what string for the error: "company"
+---@return string? id, errors.Error?
+function validate.path_id(text, prefix, what)
+  if not tg.id.is(text, prefix) then
+    return nil, errors.not_found(what)
+  end
+  return text
+end
+
+--- Checks the parameters behind the question mark: all of them text, all of them known.
+---@param fields table<string, table> optional fields
+---@param query table<string, string>
+---@return table? clean, errors.Error?
+function validate.query(fields, query)
+  local faults, clean, names = {}, {}, {}
+  for name in pairs(query) do
+    names[#names + 1] = name
+  end
+  table.sort(names)
+  for _, name in ipairs(names) do
+    if not fields[name] then
+      fault(faults, "?" .. name, "is not a parameter of this request")
+    else
+      clean[name] = fields[name].shape(query[name], "?" .. name, faults)
+    end
+  end
+  if faults[1] then
+    return nil, errors.faults(faults)
+  end
+  return clean
+end
+
+--- Checks a body. Every fault is told at once (at most 20).
+---@param shape validate.Shape
+---@param value any
+---@return any clean, errors.Error?
+function validate.check(shape, value)
+  local faults = {}
+  local clean = shape(value, "", faults)
+  if faults[1] then
+    return nil, errors.faults(faults)
+  end
+  return clean
+end
+
+return validate

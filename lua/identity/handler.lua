@@ -1,0 +1,150 @@
+--- Requests about companies and keys.
+local page = require("core.page")
+local request = require("core.request")
+local schema = require("identity.schema")
+local service = require("identity.service")
+local show = require("core.show")
+local v = require("core.validate")
+
+local handler = {}
+
+local null <const> = tg.json.null
+local or_null <const> = show.or_null
+
+local function show_company(row)
+  return {
+    id = row.id, parent = or_null(row.parent), name = row.name, external_ref = or_null(row.external_ref),
+    status = row.status, currency = row.currency, timezone = row.timezone, country = or_null(row.country),
+    rate_deck = or_null(row.rate_deck), pricing = or_null(row.pricing),
+    created_at = show.time(row.created_at), updated_at = show.time(row.updated_at),
+  }
+end
+
+local function show_key(row)
+  return {
+    id = row.id, company = row.company, name = row.name, permissions = tg.json.array(row.permissions),
+    created_at = show.time(row.created_at), expires_at = show.time(row.expires_at),
+    revoked_at = show.time(row.revoked_at), last_used_at = show.time(row.last_used_at),
+  }
+end
+
+local function by_id(row)
+  return { row.id }
+end
+
+--- GET /v1/me
+function handler.me(req)
+  local company, err = service.company(req.principal.company)
+  if not company then
+    return nil, err
+  end
+  local key
+  key, err = service.own_key(req.principal.actor)
+  if err then
+    return nil, err
+  end
+  return 200, { company = show_company(company), key = key and show_key(key) or null }
+end
+
+--- POST /v1/companies
+function handler.create_company(req)
+  local input, err = request.body(req, schema.company_create)
+  if not input then
+    return nil, err
+  end
+  local company, created = service.create_company(input, req.principal.company)
+  if not company then
+    return nil, created
+  end
+  return created and 201 or 200, show_company(company), { location = "/v1/companies/" .. company.id }
+end
+
+--- GET /v1/companies
+function handler.companies(req)
+  local query, limit = request.list(req, schema.company_list, { "co" })
+  if not query then
+    return nil, limit
+  end
+  local rows, err = service.companies(query)
+  if not rows then
+    return nil, err
+  end
+  return 200, page.answer(rows, limit, show_company, by_id)
+end
+
+--- GET /v1/companies/{id}
+function handler.company(req)
+  local id, err = v.path_id(req.params.id, "co", "company")
+  if not id then
+    return nil, err
+  end
+  local company
+  company, err = service.company(id)
+  if not company then
+    return nil, err
+  end
+  return 200, show_company(company)
+end
+
+--- PATCH /v1/companies/{id}
+function handler.change_company(req)
+  local id, err = v.path_id(req.params.id, "co", "company")
+  if not id then
+    return nil, err
+  end
+  local input
+  input, err = request.body(req, schema.company_change)
+  if not input then
+    return nil, err
+  end
+  local company
+  company, err = service.change_company(id, input)
+  if not company then
+    return nil, err
+  end
+  return 200, show_company(company)
+end
+
+--- POST /v1/api-keys: the only answer that ever has the key's text.
+function handler.create_key(req)
+  local input, err = request.body(req, schema.key_create)
+  if not input then
+    return nil, err
+  end
+  local row, text = service.create_key(input, req.principal)
+  if not row then
+    return nil, text
+  end
+  local body = show_key(row)
+  body.key = text
+  return 201, body, { ["cache-control"] = "no-store" }
+end
+
+--- GET /v1/api-keys
+function handler.keys(req)
+  local query, limit = request.list(req, schema.key_list, { "key" })
+  if not query then
+    return nil, limit
+  end
+  local rows, err = service.keys(query)
+  if not rows then
+    return nil, err
+  end
+  return 200, page.answer(rows, limit, show_key, by_id)
+end
+
+--- DELETE /v1/api-keys/{id}
+function handler.revoke_key(req)
+  local id, err = v.path_id(req.params.id, "key", "API key")
+  if not id then
+    return nil, err
+  end
+  local done
+  done, err = service.revoke_key(id)
+  if not done then
+    return nil, err
+  end
+  return 204
+end
+
+return handler

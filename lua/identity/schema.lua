@@ -1,0 +1,127 @@
+--- Shapes of the identity requests.
+local page = require("core.page")
+local permissions = require("identity.permissions")
+local v = require("core.validate")
+
+local schema = {}
+
+local name <const> = v.string({ min = 1, max = 200 })
+local external_ref <const> = v.string({ min = 1, max = 200 })
+local country <const> = v.string({ max = 2, pattern = "^%u%u$", says = "must be a country code, two capital letters" })
+local clock <const> = v.string({ max = 5, pattern = "^%d%d:%d%d$", says = "must be a time of day, HH:MM" })
+local digits <const> = v.string({ min = 1, max = 6, pattern = "^%d+$", says = "must be digits" })
+
+local function clock_within_day(value, pointer, faults)
+  local clean = clock(value, pointer, faults)
+  if clean then
+    local hour, minute = math.tointeger(clean:sub(1, 2)), math.tointeger(clean:sub(4, 5))
+    if minute > 59 or hour > 24 or (hour == 24 and minute > 0) then
+      faults[#faults + 1] = { pointer = pointer, detail = "must be between 00:00 and 24:00" }
+    end
+  end
+  return clean
+end
+
+-- A tier ends where the next begins; the last has no end.
+local function check_tiers(tiers, pointer, faults)
+  local last = 0
+  for i, tier in ipairs(tiers) do
+    local up_to, at = tier.up_to_s, ("%s/%d/up_to_s"):format(pointer, i - 1)
+    local open = up_to == tg.json.null or up_to == nil
+    if open ~= (i == #tiers) then
+      faults[#faults + 1] = { pointer = at, detail = "only the last tier is without an end, and it must be" }
+    elseif not open and up_to <= last then
+      faults[#faults + 1] = { pointer = at, detail = "must be above the tier before" }
+    end
+    last = open and last or up_to
+  end
+end
+
+local tier_list <const> = v.list(
+  v.object({ up_to_s = v.nullable(v.integer(1, 1 << 40)), per_minute = v.decimal() }),
+  { min = 1, max = 50 }
+)
+
+local window <const> = v.object({
+  days = v.optional(v.list(v.integer(1, 7), { min = 1, max = 7 })),
+  from = clock_within_day,
+  to = clock_within_day,
+  priority = v.optional(v.integer(0, 1000)),
+  holidays = v.optional(v.list(
+    v.string({ max = 10, pattern = "^%d%d%d%d%-%d%d%-%d%d$", says = "must be a date, YYYY-MM-DD" }),
+    { max = 400 }
+  )),
+})
+
+--- The parameters that pricing.rate_usage takes from the company (rating.md R4, R7-R13).
+schema.pricing = v.object({
+  charge_decimals = v.optional(v.integer(0, 12)),
+  rounding = v.optional(v.enum({ "half_up", "half_even", "up", "down" })),
+  rate_at = v.optional(v.enum({ "split", "start" })),
+  bundle_partial = v.optional(v.enum({ "split", "whole_block" })),
+  windows = v.optional(v.map(
+    { pattern = "^[a-z][a-z0-9_]*$", says = "a window's name is lower-case letters, digits and _" },
+    window,
+    20
+  )),
+  tiers = v.optional(function(value, pointer, faults)
+    local tiers = tier_list(value, pointer, faults)
+    if tiers and not faults[1] then
+      check_tiers(tiers, pointer, faults)
+    end
+    return tiers
+  end),
+  min_charge = v.optional(v.decimal()),
+  max_charge = v.optional(v.decimal()),
+  grace_ms = v.optional(v.integer(0, 600000)),
+  cc = v.optional(digits),
+  idd = v.optional(digits),
+  trunk = v.optional(digits),
+})
+
+schema.company_create = v.object({
+  name = name,
+  parent = v.optional(v.id("co")),
+  external_ref = v.optional(external_ref),
+  currency = v.optional(v.currency()),
+  timezone = v.optional(v.timezone()),
+  country = v.optional(country),
+  rate_deck = v.optional(v.id("deck")),
+  pricing = v.optional(schema.pricing),
+})
+
+schema.company_change = v.object({
+  name = v.optional(name),
+  external_ref = v.nullable(external_ref),
+  status = v.optional(v.enum({ "active", "suspended" })),
+  timezone = v.optional(v.timezone()),
+  country = v.nullable(country),
+  rate_deck = v.nullable(v.id("deck")),
+  pricing = v.nullable(schema.pricing),
+})
+
+schema.company_list = page.query({
+  external_ref = v.optional(external_ref),
+  q = v.optional(v.string({ min = 1, max = 100 })),
+  status = v.optional(v.enum({ "active", "suspended" })),
+})
+
+local function permission(value, pointer, faults)
+  if type(value) ~= "string" or not permissions.exists(value) then
+    local known = table.concat(permissions.names(), ", ")
+    faults[#faults + 1] = { pointer = pointer, detail = 'must be "*" or one of: ' .. known }
+    return nil
+  end
+  return value
+end
+
+schema.key_create = v.object({
+  name = name,
+  company = v.optional(v.id("co")),
+  permissions = v.optional(v.list(permission, { min = 1, max = 100 })),
+  expires_at = v.optional(v.time()),
+})
+
+schema.key_list = page.query({ company = v.optional(v.id("co")) })
+
+return schema

@@ -1,0 +1,288 @@
+--- Companies and the keys that act for them.
+-- What a company pays is its seller's to say: currency, deck, pricing, zone, status and reference are changed from
+-- above only, never by the company itself. A platform has nobody above it and answers for itself.
+local decks = require("catalog.service")
+local errors = require("core.errors")
+local permissions = require("identity.permissions")
+local same = require("core.same")
+local store = require("identity.store")
+local token = require("identity.token")
+
+local service = {}
+
+local OWN_FIELDS <const> = { name = true, country = true } -- what a company may change of itself
+local TOUCH_AFTER_US <const> = 300 * 1000000 -- last_used_at is written no more often
+local KEPT <const> = { "name", "external_ref", "status", "timezone", "country", "rate_deck", "pricing" }
+
+--- A company, own or below.
+function service.company(id)
+  local row, err = store.company(id)
+  if err then
+    return nil, err
+  end
+  if not row then
+    return nil, errors.not_found("company")
+  end
+  return row
+end
+
+function service.companies(filter)
+  return store.companies(filter)
+end
+
+-- The deck must be its seller's, or of somebody above the seller, and in the currency of the company.
+local function check_deck(deck, seller, currency)
+  local row, err = decks.sellable(deck, seller)
+  if err then
+    return nil, err
+  end
+  if not row then
+    return nil, errors.input("/rate_deck", "is not a rate deck that this company can be charged by")
+  elseif row.currency ~= currency then
+    return nil, errors.input("/rate_deck", ("is in %s, the company pays in %s"):format(row.currency, currency))
+  end
+  return true
+end
+
+-- The company that already has this reference: the answer of a repeat, unless the repeat asks for something else.
+local function repeated(existing, input)
+  for _, field in ipairs({ "name", "currency", "timezone", "country", "rate_deck", "pricing" }) do
+    if input[field] ~= nil and not same(input[field], existing[field]) then
+      return nil, errors.conflict(
+        "company_exists",
+        ("The company %s already has external_ref %s, with another %s."):format(
+          existing.id, existing.external_ref, field:gsub("_", " ")
+        )
+      )
+    end
+  end
+  return existing, false
+end
+
+local function insert(input, parent)
+  local now = tg.time.now()
+  local company = {
+    id = tg.id.new("co"), wallet = tg.id.new("wal"), parent = parent.id, name = input.name,
+    external_ref = input.external_ref, currency = input.currency or parent.currency,
+    timezone = input.timezone or parent.timezone, country = input.country, rate_deck = input.rate_deck,
+    pricing = input.pricing, now = now,
+  }
+  if company.rate_deck then
+    local usable, err = check_deck(company.rate_deck, parent.id, company.currency)
+    if not usable then
+      return nil, err
+    end
+  end
+  local done, err = tg.db.transaction(function(tx)
+    return store.insert_company(tx, company)
+  end)
+  if not done then
+    return nil, err
+  end
+  return service.company(company.id)
+end
+
+--- Creates a company below the caller's, or below one of those. With an external_ref it can be repeated: the first
+-- one made under (parent, external_ref) is the answer.
+---@param input table clean
+---@param own string the caller's company
+---@return table? company, boolean|table created_or_err
+function service.create_company(input, own)
+  local parent, err = store.company(input.parent or own)
+  if err then
+    return nil, err
+  end
+  if not parent then
+    return nil, errors.input("/parent", "is not a company of yours")
+  end
+  if input.external_ref then
+    local existing
+    existing, err = store.company_by_ref(parent.id, input.external_ref)
+    if err then
+      return nil, err
+    end
+    if existing then
+      return repeated(existing, input)
+    end
+  end
+  local company
+  company, err = insert(input, parent)
+  if company then
+    return company, true
+  end
+  if errors.is_duplicate(err) and input.external_ref then -- somebody made it at the same moment
+    local existing = store.company_by_ref(parent.id, input.external_ref)
+    if existing then
+      return repeated(existing, input)
+    end
+  end
+  return nil, err
+end
+
+local function check_change(company, input)
+  if company.depth > 0 or company.parent == nil then
+    if input.rate_deck ~= nil and input.rate_deck ~= tg.json.null then
+      return check_deck(input.rate_deck, company.parent or company.id, company.currency)
+    end
+    return true
+  end
+  for field in pairs(input) do
+    if not OWN_FIELDS[field] then
+      return nil, errors.denied(("A company's %s is changed by the company above it."):format(field:gsub("_", " ")))
+    end
+  end
+  return true
+end
+
+local function apply(company, input)
+  local changed = { id = company.id, now = tg.time.now() }
+  for _, field in ipairs(KEPT) do
+    local value = input[field]
+    if value == nil then
+      value = company[field]
+    end
+    if value ~= tg.json.null then
+      changed[field] = value
+    end
+  end
+  return changed
+end
+
+--- Changes the fields given; null takes a value away.
+---@return table? company, table? err
+function service.change_company(id, input)
+  local company, err = service.company(id)
+  if not company then
+    return nil, err
+  end
+  local allowed
+  allowed, err = check_change(company, input)
+  if not allowed then
+    return nil, err
+  end
+  local done
+  done, err = tg.db.transaction(function(tx)
+    local locked, lock_err = store.company_locked(tx, id)
+    if not locked then
+      return nil, lock_err or errors.not_found("company")
+    end
+    return store.update_company(tx, apply(locked, input))
+  end)
+  if errors.is_duplicate(err) then
+    return nil, errors.conflict("company_exists", "Another company has this external_ref.")
+  elseif not done then
+    return nil, err
+  end
+  return service.company(id)
+end
+
+function service.keys(filter)
+  return store.keys(filter)
+end
+
+--- The key the caller holds.
+function service.own_key(actor)
+  return store.key(actor)
+end
+
+-- Nobody gives away more than they have.
+local function check_permissions(wanted, actor)
+  local own, err = store.key(actor)
+  if err then
+    return nil, err
+  end
+  local covered, missing = permissions.cover(own and own.permissions or {}, wanted)
+  if not covered then
+    return nil, errors.denied(("Your key has not the permission %s, so it cannot give it away."):format(missing))
+  end
+  return true
+end
+
+--- Makes a key.
+---@return table? key the row
+---@return string|table text_or_err the key's text, which is not kept: show it once
+function service.create_key(input, principal)
+  local wanted = input.permissions or tg.json.array({ "*" })
+  local covered, err = check_permissions(wanted, principal.actor)
+  if not covered then
+    return nil, err
+  end
+  local now = tg.time.now()
+  if input.expires_at and input.expires_at <= now then
+    return nil, errors.input("/expires_at", "must be in the future")
+  end
+  local made = token.new()
+  local inserted
+  inserted, err = store.insert_key({
+    company = input.company or principal.company, id = made.id, name = input.name, hash = made.hash,
+    permissions = wanted, expires_at = input.expires_at, now = now,
+  })
+  if not inserted then
+    return nil, err
+  elseif inserted == 0 then
+    return nil, errors.input("/company", "is not a company of yours")
+  end
+  local row
+  row, err = store.key(made.id)
+  if not row then
+    return nil, err or errors.not_found("API key")
+  end
+  return row, made.text
+end
+
+--- Revokes a key; once revoked it stays so, and saying it again is no error. Caches learn of it within seconds.
+function service.revoke_key(id)
+  local row, err = store.key(id)
+  if err then
+    return nil, err
+  end
+  if not row then
+    return nil, errors.not_found("API key")
+  end
+  local changed
+  changed, err = store.revoke_key(id, tg.time.now())
+  if not changed then
+    return nil, err
+  end
+  return true
+end
+
+local REFUSED <const> = {
+  code = "denied", status = 401, type = "unauthorized", detail = "This API key is not known, or no longer valid.",
+}
+
+local function is_valid(row, hash, now)
+  return row ~= nil and tg.crypto.equal(row.secret_hash, hash) and row.revoked_at == nil
+    and (row.expires_at == nil or row.expires_at > now)
+end
+
+--- Whose request is it? Called by the web layer, which remembers the answer for some seconds.
+---@param text string the bearer token
+---@return {company: string, actor: string, permissions: string[], expires: integer?}? principal, table? err
+function service.authenticate(text)
+  local id, hash = token.parse(text)
+  if not id then
+    return nil, REFUSED
+  end
+  local row, err = store.key_for_login(id)
+  if err then
+    return nil, err
+  end
+  local now = tg.time.now()
+  if not is_valid(row, hash, now) then
+    return nil, REFUSED
+  end
+  if row.status ~= "active" then
+    return nil, errors.denied("The company of this API key is suspended.")
+  end
+  if row.last_used_at == nil or row.last_used_at + TOUCH_AFTER_US < now then
+    store.touch_key(row.company, row.id, now) -- lost when it fails: it is a hint for people
+  end
+  local held = { permissions.OWN }
+  for _, name in ipairs(row.permissions) do
+    held[#held + 1] = name
+  end
+  return { company = row.company, actor = row.id, permissions = held, expires = row.expires_at }
+end
+
+return service

@@ -1,0 +1,205 @@
+--- SQL of companies and API keys.
+-- "Own or below" is one join: company_tree has a row for each company and each of its ancestors, itself included.
+local store = {}
+
+local COMPANY <const> = [[
+  SELECT c.id AS `id:co`, c.parent_id AS `parent:co`, c.name, c.external_ref, c.status, c.currency, c.timezone,
+         c.country, c.rate_deck_id AS `rate_deck:deck`, c.pricing AS `pricing:json`, c.created_at, c.updated_at, t.depth
+    FROM company_tree t JOIN companies c ON c.id = t.descendant_id
+   WHERE t.ancestor_id = {scope} ]]
+
+local KEY <const> = [[
+  SELECT k.id AS `id:key`, k.company_id AS `company:co`, k.name, k.permissions AS `permissions:json`, k.created_at,
+         k.expires_at, k.revoked_at, k.last_used_at
+    FROM company_tree t JOIN api_keys k ON k.company_id = t.descendant_id
+   WHERE t.ancestor_id = {scope} ]]
+
+local sql <const> = tg.db.declare({
+  company = COMPANY .. "AND t.descendant_id = {id:id}",
+  -- EXISTS, not a join: FOR UPDATE would lock the row of the tree too, which others need to make companies.
+  company_locked = [[
+    SELECT c.id AS `id:co`, c.name, c.external_ref, c.status, c.timezone, c.country, c.rate_deck_id AS `rate_deck:deck`,
+           c.pricing AS `pricing:json`
+      FROM companies c
+     WHERE c.id = {id:id}
+       AND EXISTS (SELECT 1 FROM company_tree t WHERE t.ancestor_id = {scope} AND t.descendant_id = c.id)
+       FOR UPDATE]],
+  company_by_ref = COMPANY .. "AND c.parent_id = {parent:id} AND c.external_ref = {external_ref}",
+  companies = COMPANY .. [[
+     AND ({after:id} IS NULL OR t.descendant_id > {after:id})
+     AND ({external_ref} IS NULL OR c.external_ref = {external_ref})
+     AND ({status} IS NULL OR c.status = {status})
+     AND ({q} IS NULL OR c.name LIKE CONCAT('%', {q}, '%') ESCAPE '|')
+   ORDER BY t.descendant_id LIMIT {limit}]],
+  insert_company = [[
+    INSERT INTO companies (id, parent_id, name, external_ref, status, currency, timezone, country, rate_deck_id,
+                           pricing, created_at, updated_at)
+    SELECT {id:id}, t.descendant_id, {name}, {external_ref}, 'active', {currency}, {timezone}, {country},
+           {rate_deck:id}, {pricing:json}, {now:time}, {now:time}
+      FROM company_tree t WHERE t.ancestor_id = {scope} AND t.descendant_id = {parent:id}]],
+  -- A new company is below whatever its parent is below, and below itself at depth 0.
+  insert_tree = [[
+    INSERT INTO company_tree (ancestor_id, descendant_id, depth)
+    SELECT a.ancestor_id, {id:id}, a.depth + 1
+      FROM company_tree t JOIN company_tree a ON a.descendant_id = t.descendant_id
+     WHERE t.ancestor_id = {scope} AND t.descendant_id = {parent:id}
+     UNION ALL SELECT {id:id}, {id:id}, 0]],
+  insert_wallet = [[
+    INSERT INTO wallets (company_id, id, currency, created_at)
+    SELECT t.descendant_id, {wallet:id}, {currency}, {now:time}
+      FROM company_tree t WHERE t.ancestor_id = {scope} AND t.descendant_id = {id:id}]],
+  update_company = [[
+    UPDATE companies c JOIN company_tree t ON t.ancestor_id = {scope} AND t.descendant_id = c.id
+       SET c.name = {name}, c.external_ref = {external_ref}, c.status = {status}, c.timezone = {timezone},
+           c.country = {country}, c.rate_deck_id = {rate_deck:id}, c.pricing = {pricing:json}, c.updated_at = {now:time}
+     WHERE c.id = {id:id}]],
+
+  key = KEY .. "AND k.id = {id:id}",
+  keys = KEY .. [[
+     AND ({after:id} IS NULL OR k.id > {after:id}) AND ({company:id} IS NULL OR k.company_id = {company:id})
+   ORDER BY k.id LIMIT {limit}]],
+  insert_key = [[
+    INSERT INTO api_keys (company_id, id, name, secret_hash, permissions, created_at, expires_at)
+    SELECT t.descendant_id, {id:id}, {name}, {hash:hex}, {permissions:json}, {now:time}, {expires_at:time}
+      FROM company_tree t WHERE t.ancestor_id = {scope} AND t.descendant_id = {company:id}]],
+  revoke_key = [[
+    UPDATE api_keys k JOIN company_tree t ON t.ancestor_id = {scope} AND t.descendant_id = k.company_id
+       SET k.revoked_at = {now:time} WHERE k.id = {id:id} AND k.revoked_at IS NULL]],
+
+  key_for_login = {
+    unscoped = "the key itself says whose request this is",
+    sql = [[
+      SELECT k.id AS `id:key`, k.company_id AS `company:co`, k.secret_hash, k.permissions AS `permissions:json`,
+             k.expires_at, k.revoked_at, k.last_used_at, c.status
+        FROM api_keys k JOIN companies c ON c.id = k.company_id WHERE k.id = {id:id}]],
+  },
+  touch_key = {
+    unscoped = "written while the key is checked, before there is a principal",
+    sql = [[UPDATE api_keys SET last_used_at = {now:time} WHERE company_id = {company:id} AND id = {id:id}]],
+  },
+
+  platform_by_name = {
+    unscoped = "the operator's command line makes platforms, which have nothing above them",
+    sql = [[SELECT id AS `id:co` FROM companies WHERE parent_id IS NULL AND name = {name} FOR UPDATE]],
+  },
+  insert_platform = {
+    unscoped = "a platform has nothing above it",
+    sql = [[
+      INSERT INTO companies (id, name, status, currency, timezone, created_at, updated_at)
+      VALUES ({id:id}, {name}, 'active', {currency}, {timezone}, {now:time}, {now:time})]],
+  },
+  insert_platform_tree = {
+    unscoped = "a platform has nothing above it",
+    sql = [[INSERT INTO company_tree (ancestor_id, descendant_id, depth) VALUES ({id:id}, {id:id}, 0)]],
+  },
+  insert_platform_wallet = {
+    unscoped = "a platform has nothing above it",
+    sql = [[
+      INSERT INTO wallets (company_id, id, currency, created_at)
+      VALUES ({id:id}, {wallet:id}, {currency}, {now:time})]],
+  },
+  insert_platform_key = {
+    unscoped = "a platform has nothing above it",
+    sql = [[
+      INSERT INTO api_keys (company_id, id, name, secret_hash, permissions, created_at)
+      VALUES ({company:id}, {id:id}, {name}, {hash:hex}, {permissions:json}, {now:time})]],
+  },
+})
+
+--- A company, own or below.
+---@return table? row, table? err  nil, nil: none that the caller may see
+function store.company(id)
+  return tg.db.one(sql.company, { id = id })
+end
+
+--- The same, locked until the transaction ends.
+function store.company_locked(tx, id)
+  return tx:one(sql.company_locked, { id = id })
+end
+
+function store.company_by_ref(parent, external_ref)
+  return tg.db.one(sql.company_by_ref, { parent = parent, external_ref = external_ref })
+end
+
+---@param filter {after: {[1]: string}?, external_ref: string?, status: string?, q: string?, limit: integer}
+function store.companies(filter)
+  local q = filter.q and filter.q:gsub("[|%%_]", "|%0") or nil
+  return tg.db.query(sql.companies, {
+    after = filter.after and filter.after[1], external_ref = filter.external_ref, status = filter.status, q = q,
+    limit = filter.limit,
+  })
+end
+
+--- Writes a company with its place in the tree and its wallet.
+---@return true?, table? err  not_found when the parent is not the caller's to use
+function store.insert_company(tx, company)
+  local inserted, err = tx:execute(sql.insert_company, company)
+  if not inserted then
+    return nil, err
+  elseif inserted == 0 then
+    return nil, { code = "not_found", detail = "parent" }
+  end
+  for _, name in ipairs({ "insert_tree", "insert_wallet" }) do
+    local done
+    done, err = tx:execute(sql[name], company)
+    if not done then
+      return nil, err
+    end
+  end
+  return true
+end
+
+function store.update_company(tx, company)
+  return tx:execute(sql.update_company, company)
+end
+
+function store.key(id)
+  return tg.db.one(sql.key, { id = id })
+end
+
+---@param filter {after: {[1]: string}?, company: string?, limit: integer}
+function store.keys(filter)
+  local after = filter.after and filter.after[1]
+  return tg.db.query(sql.keys, { after = after, company = filter.company, limit = filter.limit })
+end
+
+---@return integer? inserted 0 when the company is not the caller's to use
+---@return table? err
+function store.insert_key(key)
+  return tg.db.execute(sql.insert_key, key)
+end
+
+---@return integer? changed 0 when it was revoked before, table? err
+function store.revoke_key(id, now)
+  return tg.db.execute(sql.revoke_key, { id = id, now = now })
+end
+
+function store.key_for_login(id)
+  return tg.db.one(sql.key_for_login, { id = id })
+end
+
+function store.touch_key(company, id, now)
+  return tg.db.execute(sql.touch_key, { company = company, id = id, now = now })
+end
+
+function store.platform_by_name(tx, name)
+  return tx:one(sql.platform_by_name, { name = name })
+end
+
+--- Writes a platform, its place in the tree, its wallet and its first key.
+---@return true?, table? err
+function store.insert_platform(tx, platform, key)
+  local writes <const> = {
+    { sql.insert_platform, platform }, { sql.insert_platform_tree, platform },
+    { sql.insert_platform_wallet, platform }, { sql.insert_platform_key, key },
+  }
+  for _, write in ipairs(writes) do
+    local done, err = tx:execute(write[1], write[2])
+    if not done then
+      return nil, err
+    end
+  end
+  return true
+end
+
+return store
