@@ -49,10 +49,7 @@ void tg_hmac_sha256(const void *key, size_t key_len, const void *bytes, size_t l
 {
     pthread_once(&fetched, fetch);
     must(key_len <= INT_MAX, "a key this long");
-    /* A NULL key means "the last one" to HMAC(). */
-    must(HMAC(sha256, key_len != 0 ? key : "", (int)key_len, len != 0 ? bytes : (const void *)"", len, out, NULL) !=
-             NULL,
-         "HMAC");
+    must(HMAC(sha256, key, (int)key_len, bytes, len, out, NULL) != NULL, "HMAC");
 }
 
 void tg_hex(const void *bytes, size_t len, char *out)

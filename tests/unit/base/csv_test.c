@@ -19,7 +19,8 @@ static const char *read_all(const char *text)
         }
         out[n++] = '[';
         for (size_t i = 0; i != csv.n_fields; ++i)
-            n += (size_t)snprintf(out + n, sizeof(out) - n, "%s%.*s", i ? "|" : "", (int)csv.fields[i].len, csv.fields[i].str);
+            n += (size_t)snprintf(out + n, sizeof(out) - n, "%s%.*s", i ? "|" : "", (int)csv.fields[i].len,
+                                  csv.fields[i].str);
         out[n++] = ']';
     }
     out[n] = '\0';
