@@ -49,7 +49,10 @@ void tg_hmac_sha256(const void *key, size_t key_len, const void *bytes, size_t l
 {
     pthread_once(&fetched, fetch);
     must(key_len <= INT_MAX, "a key this long");
-    must(HMAC(sha256, key, (int)key_len, bytes, len, out, NULL) != NULL, "HMAC");
+    /* HMAC() fails on a NULL key or message, even one of no bytes. */
+    must(HMAC(sha256, key_len != 0 ? key : "", (int)key_len, len != 0 ? bytes : (const void *)"", len, out, NULL) !=
+             NULL,
+         "HMAC");
 }
 
 void tg_hex(const void *bytes, size_t len, char *out)
