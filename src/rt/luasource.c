@@ -99,6 +99,7 @@ static int add_entry(struct tg_luasource *src, int dir_fd, const char *prefix, c
 {
     char path[PATH_LEN_MAX + 2];
     struct stat st;
+    assert(prefix != NULL && name != NULL);
     size_t len = strlen(name);
     int n = snprintf(path, sizeof(path), "%s%s", prefix, name);
     if (n > PATH_LEN_MAX)

@@ -51,7 +51,7 @@ struct tg_services {
 struct tg_vm_lib {
     const char *name;
     lua_CFunction open; /* pushes one table; upvalue/registry state is its own business */
-    void *context;      /* lightuserdata, given as argument 1 */
+    void *context; /* lightuserdata, given as argument 1 */
 };
 
 struct tg_vm;
@@ -59,6 +59,8 @@ struct tg_vm;
  * file:line. Not attached yet. libs is NULL-name terminated, may be NULL. */
 int tg_vm_new(struct tg_luasource *src, const char *main_module, const struct tg_vm_lib *libs, struct tg_vm **vm_r,
               struct tg_err *err_r) TG_MUST_CHECK;
+/* For `tollgate lua` and `tollgate busted`: the whole standard library and Lua's own require, tg.* beside it. */
+int tg_vm_new_for_scripts(const struct tg_vm_lib *libs, struct tg_vm **vm_r, struct tg_err *err_r) TG_MUST_CHECK;
 /* From here on it belongs to services->loop's thread. */
 void tg_vm_attach(struct tg_vm *vm, const struct tg_services *services);
 const struct tg_services *tg_vm_services(const struct tg_vm *vm);
@@ -67,6 +69,8 @@ struct tg_vm *tg_vm_of(lua_State *L);
 lua_State *tg_vm_state(struct tg_vm *vm);
 /* Pushes what require(main_module) returned, on L of this VM. */
 void tg_vm_push_main(struct tg_vm *vm, lua_State *L);
+/* Pushes the loaded module `name` ("wallet.jobs") and returns 1; 0 and nothing when there is none. */
+int tg_vm_push_module(struct tg_vm *vm, lua_State *L, const char *name);
 /* Coroutines that have not ended. */
 unsigned tg_vm_n_live(const struct tg_vm *vm);
 size_t tg_vm_memory(const struct tg_vm *vm);
