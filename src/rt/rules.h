@@ -3,7 +3,7 @@
  * A rule VM is built from the rules.lua files of a tg_luasource (or a bundle, later), off the loop; one a thread.
  * Calls run to completion. Input is pushed and the result read inside one protected call, by the caller's two
  * functions: nothing else touches the state. Limits: TG_RULES_DEADLINE_US, TG_RULES_MEMORY over the baseline,
- * count hook each 100 instructions, re-armed at 1 after the first kill. A VM that met a limit reports
+ * count hook each 100 instructions, re-armed at 1 after the first kill. One call at a time, on any one thread. A VM that met a limit reports
  * tg_rules_is_spoilt() and is replaced by its owner.
  */
 #ifndef TG_RT_RULES_H
@@ -12,17 +12,19 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <jansson.h>
 #include <lua.h>
 
 #include "base/err.h"
 #include "rt/deck.h"
-#include "rt/vm.h"
 
 #define TG_RULES_DEADLINE_US 20000
 #define TG_RULES_MEMORY (2u << 20)
 
+struct tg_luasource; /* rt/vm.h */
 struct tg_rules;
-/* Loads every <feature>/rules.lua of src (text only). The error names file:line. */
+/* Loads every <feature>/rules.lua of src (text only) and the lib/ files they need. The error names file:line. Names of
+ * the environment come from core/allow.lua; without that file all are there. */
 int tg_rules_new(struct tg_luasource *src, struct tg_rules **rules_r, struct tg_err *err_r) TG_MUST_CHECK;
 void tg_rules_free(struct tg_rules **rules);
 bool tg_rules_is_spoilt(const struct tg_rules *rules);
@@ -30,7 +32,7 @@ bool tg_rules_is_spoilt(const struct tg_rules *rules);
 const char *tg_rules_bundle(const struct tg_rules *rules);
 
 struct tg_rules_snapshot { /* what the capabilities may see during one call; borrowed */
-    struct tg_deck *deck; /* cap.deck; may be NULL: any lookup finds nothing */
+    const struct tg_deck *deck; /* cap.deck; may be NULL: any lookup finds nothing */
 };
 struct tg_rules_report {
     uint32_t usecs;
@@ -44,5 +46,12 @@ typedef int tg_rules_read_fn(lua_State *L, int index, void *arg, struct tg_err *
 int tg_rules_call(struct tg_rules *rules, const char *hook, const struct tg_rules_snapshot *snap,
                   tg_rules_push_fn *push, void *push_arg, tg_rules_read_fn *read, void *read_arg,
                   struct tg_rules_report *report_r, struct tg_err *err_r) TG_MUST_CHECK;
+
+/* For push: JSON as plain tables, null as nothing at all (a list ends there). Raises on a number with a fraction: money
+ * is in strings. The json stays the caller's and is made before the call, since a limit may leave push by longjmp. */
+void tg_rules_push_json(lua_State *L, const json_t *json);
+/* For read: the value at idx as JSON of the caller's, decimals as their shortest text, an empty table as []; NULL
+ * (BUG) when it holds what has no JSON: a float, a function, mixed keys, depth over 16. Never raises. */
+json_t *tg_rules_read_json(lua_State *L, int idx, struct tg_err *err_r);
 
 #endif

@@ -1,0 +1,140 @@
+/* rules_json - JSON values in and out of a rule VM. JSON text never gets there. */
+#include "rt/rules.h"
+
+#include <string.h>
+
+#include <lauxlib.h>
+
+#include "rt/num.h"
+
+#define DEPTH_MAX 16
+
+static void push_object(lua_State *L, const json_t *json)
+{
+    const char *name;
+    json_t *value;
+    lua_createtable(L, 0, (int)json_object_size(json));
+    json_object_foreach((json_t *)json, name, value)
+    {
+        if (json_is_null(value))
+            continue;
+        lua_pushstring(L, name);
+        tg_rules_push_json(L, value);
+        lua_rawset(L, -3);
+    }
+}
+
+static void push_array(lua_State *L, const json_t *json)
+{
+    lua_createtable(L, (int)json_array_size(json), 0);
+    for (size_t i = 0; i < json_array_size(json); i++) {
+        if (json_is_null(json_array_get(json, i)))
+            return;
+        tg_rules_push_json(L, json_array_get(json, i));
+        lua_rawseti(L, -2, (lua_Integer)i + 1);
+    }
+}
+
+void tg_rules_push_json(lua_State *L, const json_t *json)
+{
+    luaL_checkstack(L, 4, "JSON is too deep");
+    switch (json_typeof(json)) {
+    case JSON_OBJECT: push_object(L, json); break;
+    case JSON_ARRAY: push_array(L, json); break;
+    case JSON_STRING: lua_pushlstring(L, json_string_value(json), json_string_length(json)); break;
+    case JSON_INTEGER: lua_pushinteger(L, json_integer_value(json)); break;
+    case JSON_TRUE: lua_pushboolean(L, 1); break;
+    case JSON_FALSE: lua_pushboolean(L, 0); break;
+    case JSON_NULL: lua_pushnil(L); break;
+    default: luaL_error(L, "a number with a fraction stands in a plan: amounts are strings"); break;
+    }
+}
+
+static json_t *read_value(lua_State *L, int idx, int depth, struct tg_err *err_r);
+
+/* lua_tolstring would turn an integer key into a string under lua_next: keys are looked at by type. */
+static json_t *read_object(lua_State *L, int idx, int depth, struct tg_err *err_r)
+{
+    json_t *json = json_object();
+    for (lua_pushnil(L); lua_next(L, idx) != 0; lua_pop(L, 1)) {
+        json_t *value = NULL;
+        if (lua_type(L, -2) != LUA_TSTRING)
+            (void)tg_err_set(err_r, TG_ERR_BUG, "the result has a table with mixed keys");
+        else
+            value = read_value(L, lua_gettop(L), depth + 1, err_r);
+        if (value == NULL) {
+            lua_pop(L, 2);
+            json_decref(json);
+            return NULL;
+        }
+        (void)json_object_set_new(json, lua_tostring(L, -2), value);
+    }
+    return json;
+}
+
+static json_t *read_array(lua_State *L, int idx, int depth, struct tg_err *err_r)
+{
+    json_t *json = json_array();
+    size_t n = lua_rawlen(L, idx);
+    for (size_t i = 1; i <= n; i++) {
+        lua_rawgeti(L, idx, (lua_Integer)i);
+        json_t *value = read_value(L, lua_gettop(L), depth + 1, err_r);
+        lua_pop(L, 1);
+        if (value == NULL) {
+            json_decref(json);
+            return NULL;
+        }
+        (void)json_array_append_new(json, value);
+    }
+    return json;
+}
+
+static json_t *read_table(lua_State *L, int idx, int depth, struct tg_err *err_r)
+{
+    if (depth > DEPTH_MAX || !lua_checkstack(L, 4)) {
+        (void)tg_err_set(err_r, TG_ERR_BUG, "the result is deeper than %d", DEPTH_MAX);
+        return NULL;
+    }
+    lua_pushnil(L);
+    bool is_empty = lua_next(L, idx) == 0;
+    if (!is_empty)
+        lua_pop(L, 2);
+    if (is_empty || lua_rawlen(L, idx) > 0)
+        return read_array(L, idx, depth, err_r);
+    return read_object(L, idx, depth, err_r);
+}
+
+static json_t *read_value(lua_State *L, int idx, int depth, struct tg_err *err_r)
+{
+    char text[TG_DECIMAL_TEXT_SIZE];
+    size_t len;
+    const char *str;
+    switch (lua_type(L, idx)) {
+    case LUA_TTABLE: return read_table(L, idx, depth, err_r);
+    case LUA_TBOOLEAN: return json_boolean(lua_toboolean(L, idx));
+    case LUA_TSTRING: {
+        str = lua_tolstring(L, idx, &len);
+        json_t *json = json_stringn(str, len);
+        if (json == NULL)
+            (void)tg_err_set(err_r, TG_ERR_BUG, "the result has a text that is not UTF-8");
+        return json;
+    }
+    case LUA_TNUMBER:
+        if (lua_isinteger(L, idx))
+            return json_integer(lua_tointeger(L, idx));
+        break;
+    default: break;
+    }
+    if (tg_num_is(L, idx)) {
+        len = tg_decimal_format(tg_num_check(L, idx, "result"), text);
+        return json_stringn(text, len);
+    }
+    (void)tg_err_set(err_r, TG_ERR_BUG, "the result has a %s, which is no data",
+                     lua_type(L, idx) == LUA_TNUMBER ? "float" : lua_typename(L, lua_type(L, idx)));
+    return NULL;
+}
+
+json_t *tg_rules_read_json(lua_State *L, int idx, struct tg_err *err_r)
+{
+    return read_value(L, lua_absindex(L, idx), 0, err_r);
+}
