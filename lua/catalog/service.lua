@@ -123,7 +123,7 @@ function service.load_rates(id, file, accept)
   if not parsed then
     return nil, err
   end
-  local report, hash = report_of(parsed), parsed.sha256
+  local report, hash = report_of(parsed), tg.crypto.hex(parsed.sha256)
   if report.priced + report.blocked == 0 then
     return nil, errors.input("", "The file has no row that could be loaded.")
   end

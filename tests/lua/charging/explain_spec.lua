@@ -1,0 +1,60 @@
+local explain = require("charging.explain")
+
+local function line(fields)
+  local l = { kind = "usage", from_s = 0, seconds = 60, prefix = "1", per_minute = "0.06", amount = "0.06" }
+  for name, value in pairs(fields) do
+    l[name] = value
+  end
+  return l
+end
+
+local function rated(amount, lines)
+  return { status = "rated", amount = tg.decimal.new(amount), rating = { lines = lines } }
+end
+
+describe("explaining", function()
+  it("writes each line as the sum it is, and adds them up", function()
+    local why = explain.row(rated("0.060000", {
+      line({ kind = "connect", amount = "0.01" }),
+      line({ kind = "bundle", seconds = 100, bundle = "b", amount = "0" }),
+      line({ from_s = 100, seconds = 50, amount = "0.05" }),
+    }))
+    assert.same({
+      "connect fee: 0.01",
+      "seconds 0 to 100 from the allowance b: free",
+      "seconds 100 to 150 at 0.06 a minute (prefix 1): 50 × 0.06 ÷ 60 = 0.05",
+      "0.01 + 0 + 0.05 = 0.06",
+    }, why.arithmetic)
+    assert.is_true(why.agrees)
+  end)
+
+  it("says where it rounded", function()
+    local why = explain.row(rated("0.000667", { line({ seconds = 4, per_minute = "0.0100", amount = "0.000667" }) }))
+    assert.same({
+      "seconds 0 to 4 at 0.0100 a minute (prefix 1): 4 × 0.0100 ÷ 60 = 0.000667, rounded half up to 6 places",
+    }, why.arithmetic)
+    assert.is_true(why.agrees)
+  end)
+
+  it("shows minimum and cap as lines of their own", function()
+    local why = explain.row(rated("1", {
+      line({ seconds = 10800, per_minute = "0.05", amount = "9" }), line({ kind = "cap", amount = "-8" }),
+    }))
+    assert.equal("down to the maximum charge: -8", why.arithmetic[2])
+    assert.equal("9 + -8 = 1", why.arithmetic[3])
+    assert.is_true(why.agrees)
+  end)
+
+  it("does not agree with a line or a total that somebody changed", function()
+    assert.is_false(explain.row(rated("0.06", { line({ seconds = 61 }) })).agrees)
+    assert.is_false(explain.row(rated("0.07", { line({}) })).agrees)
+  end)
+
+  it("gives the reason when nothing was charged", function()
+    for _, status in ipairs({ "not_billable", "no_rate", "blocked", "unrated", "failed" }) do
+      local why = explain.row({ status = status, rating = {} })
+      assert.equal(1, #why.arithmetic)
+      assert.is_true(why.agrees)
+    end
+  end)
+end)

@@ -1,0 +1,162 @@
+local handler = require("charging.handler")
+local script = require("helper")
+
+local ids = script.ids
+
+local function usage_row(fields)
+  local row = {
+    id = ids.usage, company = ids.child, source = "gw", event_id = "e1", meter = "call.seconds", event_time = 0,
+    received_at = 0, quantity = tg.decimal.new("61"), properties = { to = "+12125550100" }, status = "rated",
+    billed_s = 120, amount = tg.decimal.new("0.024000"), currency = "USD", rule_bundle = "\xab\xcd", deck = ids.deck,
+    deck_version = 3,
+    rating = { lines = { { kind = "usage", from_s = 0, seconds = 120, prefix = "1", per_minute = "0.012",
+      amount = "0.024" } } },
+  }
+  for name, value in pairs(fields or {}) do
+    row[name] = value
+  end
+  return row
+end
+
+describe("requests about usage", function()
+  after_each(function()
+    tg.usage = nil
+    script.finish()
+  end)
+
+  it("hand the body and the idempotency key to the engine, unread", function()
+    tg.usage = {
+      ingest = function(bytes, options)
+        assert.equal("bytes", bytes)
+        assert.same({ idempotency_key = "k-1" }, options)
+        return { accepted = 1, duplicates = 0, rejected = {} }
+      end,
+    }
+    local req = script.request({ bytes = "bytes", headers = { ["idempotency-key"] = "k-1" } })
+    local status, body = handler.ingest(req)
+    assert.equal(200, status)
+    assert.is_true(tg.json.is_array(body.rejected))
+  end)
+
+  it("pass on that the engine is busy", function()
+    tg.usage = {
+      ingest = function()
+        return nil, { code = "busy", detail = "the queue is full" }
+      end,
+    }
+    local status, err = handler.ingest(script.request({ bytes = "" }))
+    assert.is_nil(status)
+    assert.equal("busy", err.code)
+  end)
+
+  it("write amounts shortest, as strings, with their currency", function()
+    script.expect("usage_of_company", { usage_row() })
+    local _, body = handler.usage(script.request({ query = { company = ids.child } }))
+    assert.same({ amount = "0.024", currency = "USD" }, body.data[1].amount)
+    assert.equal("61", body.data[1].quantity)
+    assert.equal(tg.json.null, body.data[1].provider_cost)
+  end)
+
+  it("show an event without a price without an amount, and the reason", function()
+    script.expect("usage_of_company", {
+      { id = ids.usage, company = ids.child, event_time = 0, received_at = 0, quantity = tg.decimal.new(5),
+        properties = {}, status = "no_rate", rating = { error = "not_e164" } },
+    })
+    local _, body = handler.usage(script.request({ query = { company = ids.child } }))
+    assert.equal(tg.json.null, body.data[1].amount)
+    assert.equal("not_e164", body.data[1].reason)
+  end)
+
+  it("give a cursor that comes back as the place in the list", function()
+    script.expect("usage_of_company", { usage_row(), usage_row() })
+    local query = { company = ids.child, limit = "1" }
+    local _, first = handler.usage(script.request({ query = query }))
+    script.expect("usage_of_company", {}, nil, function(args)
+      assert.equal(0, args.before)
+      assert.equal(ids.usage, args.before_id)
+    end)
+    query.cursor = first.next_cursor
+    local _, second = handler.usage(script.request({ query = query }))
+    assert.equal(tg.json.null, second.next_cursor)
+  end)
+
+  it("explain with rule, bundle, deck, rates and sums", function()
+    script.expect("usage", usage_row())
+    script.expect("rows_of_prefix", {
+      { prefix = "1", name = "US", per_minute = tg.decimal.new("0.012"), connect_fee = tg.decimal.new(0),
+        initial_s = 60, increment_s = 60, min_s = 0, when_window = "" },
+    }, nil, function(args)
+      assert.same({ deck = ids.deck, version = 3, prefix = "1" }, args)
+    end)
+    local status, body = handler.explain(script.request({ params = { id = ids.usage } }))
+    assert.equal(200, status)
+    assert.equal("abcd", body.bundle)
+    assert.equal(60, body.rates[1].initial_seconds)
+    assert.equal("seconds 0 to 120 at 0.012 a minute (prefix 1): 120 × 0.012 ÷ 60 = 0.024", body.arithmetic[1])
+    assert.is_true(body.agrees)
+    assert.same({ amount = "0.024", currency = "USD" }, body.total)
+  end)
+
+  it("do not explain what the caller may not see", function()
+    script.expect("usage", nil)
+    local status, err = handler.explain(script.request({ params = { id = ids.usage } }))
+    assert.is_nil(status)
+    assert.equal("not_found", err.code)
+  end)
+
+  it("refuse filters that are wrong or unknown", function()
+    for name, value in pairs({ from = "yesterday", status = "paid", company = "acme", metre = "x", limit = "0" }) do
+      local status, err = handler.usage(script.request({ query = { [name] = value } }))
+      assert.is_nil(status)
+      assert.equal("?" .. name, err.errors[1].pointer)
+    end
+  end)
+
+  it("show a summary with its time, its groups and its totals", function()
+    script.expect("totals_by_meter", {
+      { meter = "call.seconds", currency = "USD", status = "rated", events = 2, billed_s = 180,
+        amount = tg.decimal.new("0.5") },
+    })
+    local query = { group_by = "meter", from = "2026-07-14T00:00:00Z", to = "2026-07-15T00:00:00Z" }
+    local status, body = handler.usage_summary(script.request({ query = query }))
+    assert.equal(200, status)
+    assert.equal("2026-07-14T00:00:00Z", body.from)
+    assert.equal("call.seconds", body.data[1].meter)
+    assert.equal(0, body.data[1].counts.failed)
+    assert.same({ amount = "0.5", currency = "USD" }, body.totals[1].amount)
+  end)
+end)
+
+describe("requests about wallets", function()
+  after_each(script.finish)
+
+  it("show what there is and what may be spent", function()
+    script.expect("wallet", {
+      id = ids.wallet, company = ids.child, currency = "USD", balance = tg.decimal.new("-9.5"), version = 3,
+      credit_limit = tg.decimal.new(10), available = tg.decimal.new("0.5"), created_at = 0,
+    })
+    local _, body = handler.wallet(script.request({ params = { id = ids.wallet } }))
+    assert.same({ amount = "-9.5", currency = "USD" }, body.balance)
+    assert.same({ amount = "0.5", currency = "USD" }, body.available)
+  end)
+
+  it("show entries newest first, by cursor", function()
+    local entry = tg.id.new("ent")
+    local wallet = { id = ids.wallet, company = ids.child, currency = "USD" }
+    local row = {
+      id = entry, kind = "usage.charged", amount = tg.decimal.new(-1), balance_after = tg.decimal.new(-1),
+      currency = "USD", event_count = 7, description = "", created_at = 0,
+    }
+    script.expect("wallet", wallet)
+    script.expect("entries", { row, row })
+    local query = { limit = "1" }
+    local _, first = handler.entries(script.request({ params = { id = ids.wallet }, query = query }))
+    assert.equal("-1", first.data[1].amount.amount)
+    query.cursor = first.next_cursor
+    script.expect("wallet", wallet)
+    script.expect("entries", {}, nil, function(args)
+      assert.equal(entry, args.before)
+    end)
+    handler.entries(script.request({ params = { id = ids.wallet }, query = query }))
+  end)
+end)

@@ -1,0 +1,12 @@
+local same = require("core.same")
+
+describe("same", function()
+  it("compares members, order and types", function()
+    assert.is_true(same({ a = { 1, "x" }, b = true }, { b = true, a = { 1, "x" } }))
+    assert.is_false(same({ a = 1 }, { a = 1, b = 2 }))
+    assert.is_false(same({ a = 1, b = 2 }, { a = 1 }))
+    assert.is_false(same({ 1, 2 }, { 2, 1 }))
+    assert.is_false(same({ a = "1" }, { a = 1 }))
+    assert.is_false(same({}, nil))
+  end)
+end)

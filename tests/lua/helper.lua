@@ -1,0 +1,101 @@
+--- Loaded by busted before any spec: a stand-in `tg` whose database is a script.
+--
+--   local script = require("helper")
+--   script.expect("company", { name = "Acme" })                    one statement and its answer
+--   script.expect("insert_key", 1, nil, function(args) … end)      and a look at what was bound
+--   script.finish()                                                nothing expected is left
+--
+-- A statement that was not expected is an error in the spec that ran it, and so is one in the wrong order.
+local tg_stand_in = require("fake_tg")
+
+local script = { steps = {}, declared = {}, in_transaction = false }
+
+local function run(statement, args)
+  local step = table.remove(script.steps, 1)
+  if not step then
+    error(("statement %s was not expected"):format(statement.name), 3)
+  elseif step.name ~= statement.name then
+    error(("statement %s ran where %s was expected"):format(statement.name, step.name), 3)
+  end
+  if step.check then
+    step.check(args or {})
+  end
+  return step.answer, step.err
+end
+
+local function declare(list)
+  local statements = {}
+  for name, text in pairs(list) do
+    local sql = type(text) == "table" and text.sql or text
+    local unscoped = type(text) == "table" and text.unscoped
+    assert(sql:find("{scope}", 1, true) or unscoped, name .. ": a statement has {scope} or says why not")
+    statements[name] = { name = name, sql = sql, unscoped = unscoped }
+    script.declared[name] = statements[name]
+  end
+  return statements
+end
+
+local tx = {}
+for _, verb in ipairs({ "query", "one", "execute" }) do
+  tx[verb] = function(_, statement, args)
+    return run(statement, args)
+  end
+end
+
+tg_stand_in.db = {
+  declare = declare, query = run, one = run, execute = run, bulk = run,
+  transaction = function(body)
+    assert(not script.in_transaction, "a transaction inside a transaction")
+    script.in_transaction = true
+    local answer, err = body(tx)
+    script.in_transaction = false
+    return answer, err
+  end,
+}
+_G.tg = _G.tg or tg_stand_in
+
+--- The next statement, by its name in the store, and what it answers.
+---@param name string
+---@param answer any rows, a row or a number
+---@param err table?
+---@param check fun(args: table)?
+function script.expect(name, answer, err, check)
+  script.steps[#script.steps + 1] = { name = name, answer = answer, err = err, check = check }
+end
+
+--- Forgets what is left, and says whether anything was.
+function script.finish()
+  local left = script.steps[1]
+  script.steps, script.in_transaction = {}, false
+  assert(not left, left and ("statement %s was expected and did not run"):format(left.name))
+end
+
+--- A request as the web layer hands it to a handler.
+---@param options table? {params, query, body, bytes, headers, principal}
+function script.request(options)
+  local o = options or {}
+  return {
+    id = "req-1", method = o.method or "GET", path = o.path or "/", params = o.params or {}, query = o.query or {},
+    principal = o.principal or { company = script.ids.own, actor = script.ids.key },
+    header = function(_, name)
+      return (o.headers or {})[name]
+    end,
+    json = function()
+      if o.body == nil then
+        return nil, { code = "input", status = 400, detail = "not JSON" }
+      end
+      return o.body
+    end,
+    take_body = function()
+      return o.bytes
+    end,
+  }
+end
+
+script.ids = {
+  own = tg_stand_in.id.new("co"), child = tg_stand_in.id.new("co"), key = tg_stand_in.id.new("key"),
+  deck = tg_stand_in.id.new("deck"), wallet = tg_stand_in.id.new("wal"), usage = tg_stand_in.id.new("usg"),
+}
+
+package.loaded.helper = script
+return script

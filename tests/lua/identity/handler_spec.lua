@@ -1,0 +1,110 @@
+local handler = require("identity.handler")
+local script = require("helper")
+
+local ids = script.ids
+local ROW <const> = {
+  id = ids.child, parent = ids.own, name = "North", currency = "USD", timezone = "UTC", status = "active", depth = 1,
+  created_at = 0, updated_at = 1500000,
+}
+
+describe("requests about companies", function()
+  after_each(script.finish)
+
+  it("show every field, null where there is nothing", function()
+    script.expect("company", ROW)
+    local status, body = handler.company(script.request({ params = { id = ids.child } }))
+    assert.equal(200, status)
+    assert.same({
+      id = ids.child, parent = ids.own, name = "North", external_ref = tg.json.null, status = "active",
+      currency = "USD", timezone = "UTC", country = tg.json.null, rate_deck = tg.json.null, pricing = tg.json.null,
+      created_at = "1970-01-01T00:00:00Z", updated_at = "1970-01-01T00:00:01.500000Z",
+    }, body)
+  end)
+
+  it("answer not_found alike for an id of somebody else and for no id at all", function()
+    script.expect("company", nil)
+    local _, other = handler.company(script.request({ params = { id = ids.child } }))
+    local _, none = handler.company(script.request({ params = { id = "co_x" } }))
+    assert.same(other, none)
+    assert.equal("not_found", other.code)
+  end)
+
+  it("answer 201 to the first and 200 to the repeat", function()
+    script.expect("company", { id = ids.own, currency = "USD", timezone = "UTC" })
+    script.expect("company_by_ref", ROW)
+    local req = script.request({ body = { name = "North", external_ref = "a" } })
+    local status, body, headers = handler.create_company(req)
+    assert.equal(200, status)
+    assert.equal(ids.child, body.id)
+    assert.equal("/v1/companies/" .. ids.child, headers.location)
+  end)
+
+  it("go through a list by cursor", function()
+    script.expect("companies", { ROW, ROW }, nil, function(args)
+      assert.equal(2, args.limit)
+      assert.is_nil(args.after)
+    end)
+    local _, first = handler.companies(script.request({ query = { limit = "1" } }))
+    assert.equal(1, #first.data)
+    script.expect("companies", {}, nil, function(args)
+      assert.equal(ids.child, args.after)
+    end)
+    local _, second = handler.companies(script.request({ query = { limit = "1", cursor = first.next_cursor } }))
+    assert.equal(tg.json.null, second.next_cursor)
+  end)
+
+  it("take the wildcards of a search for what they are", function()
+    script.expect("companies", {}, nil, function(args)
+      assert.equal("50|%|_||", args.q)
+    end)
+    assert.equal(200, (handler.companies(script.request({ query = { q = "50%_|" }, limit = "1" }))))
+  end)
+
+  it("ask the database nothing when the body is wrong", function()
+    for _, body in ipairs({ {}, { name = 1 }, { name = "a", currency = "usd" }, { name = "a", extra = 1 } }) do
+      local status, err = handler.create_company(script.request({ body = body }))
+      assert.is_nil(status)
+      assert.equal("input", err.code)
+    end
+    local status, err = handler.create_company(script.request())
+    assert.is_nil(status)
+    assert.equal(400, err.status)
+  end)
+end)
+
+describe("requests about keys", function()
+  after_each(script.finish)
+
+  it("show the text once, and forbid keeping it", function()
+    local row = { id = ids.key, company = ids.own, name = "k", permissions = { "*" }, created_at = 0 }
+    script.expect("key", row)
+    script.expect("insert_key", 1)
+    script.expect("key", row)
+    local status, body, headers = handler.create_key(script.request({ body = { name = "k" } }))
+    assert.equal(201, status)
+    assert.is_truthy(body.key:find("^tgk_"))
+    assert.equal("no-store", headers["cache-control"])
+    script.expect("keys", { row })
+    local _, list = handler.keys(script.request())
+    assert.is_nil(list.data[1].key)
+  end)
+
+  it("refuse a permission that does not exist", function()
+    local _, err = handler.create_key(script.request({ body = { name = "k", permissions = { "usage:wirte" } } }))
+    assert.equal("/permissions/0", err.errors[1].pointer)
+  end)
+
+  it("revoke without a body", function()
+    script.expect("key", { id = ids.key })
+    script.expect("revoke_key", 1)
+    assert.equal(204, (handler.revoke_key(script.request({ params = { id = ids.key } }))))
+  end)
+
+  it("tell a key who it is", function()
+    script.expect("company", ROW)
+    script.expect("key", { id = ids.key, company = ids.own, name = "k", permissions = { "*" }, created_at = 0 })
+    local _, body = handler.me(script.request())
+    assert.equal(ids.child, body.company.id)
+    assert.equal(ids.key, body.key.id)
+  end)
+end)

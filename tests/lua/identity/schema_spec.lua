@@ -1,0 +1,46 @@
+local schema = require("identity.schema")
+local v = require("core.validate")
+
+local function first_fault(pricing)
+  local clean, err = v.check(schema.pricing, pricing)
+  return clean == nil and err.errors[1].pointer or nil
+end
+
+describe("pricing parameters", function()
+  it("accept what the rating rules know", function()
+    local pricing = {
+      charge_decimals = 6, rounding = "half_up", rate_at = "split", bundle_partial = "whole_block",
+      windows = {
+        peak = { days = { 1, 2, 3, 4, 5 }, from = "08:00", to = "20:00" },
+        weekend = { days = { 6, 7 }, from = "00:00", to = "24:00", priority = 2, holidays = { "2026-12-25" } },
+      },
+      tiers = { { up_to_s = 6000, per_minute = "0.06" }, { up_to_s = tg.json.null, per_minute = "0.03" } },
+      min_charge = "0.01", max_charge = "1.00", grace_ms = 500, cc = "49", idd = "00", trunk = "0",
+    }
+    assert.same(pricing, (v.check(schema.pricing, pricing)))
+  end)
+
+  it("refuse what would rate wrongly, and say where", function()
+    local open = { per_minute = "0.03" }
+    for pointer, pricing in pairs({
+      ["/charge_decimals"] = { charge_decimals = 13 },
+      ["/rounding"] = { rounding = "bankers" },
+      ["/currency"] = { currency = "USD" },
+      ["/min_charge"] = { min_charge = 0.5 },
+      ["/windows/peak/from"] = { windows = { peak = { from = "24:01", to = "20:00" } } },
+      ["/windows/peak/to"] = { windows = { peak = { from = "08:00" } } },
+      ["/windows/Peak"] = { windows = { Peak = { from = "08:00", to = "20:00" } } },
+      ["/tiers/0/up_to_s"] = { tiers = { open, open } },
+      ["/tiers/1/up_to_s"] = { tiers = { { up_to_s = 9, per_minute = "1" }, { up_to_s = 9, per_minute = "1" }, open } },
+      ["/tiers"] = { tiers = tg.json.array({}) },
+      ["/cc"] = { cc = "+49" },
+    }) do
+      assert.equal(pointer, first_fault(pricing))
+    end
+  end)
+
+  it("let the last tier be the one without an end", function()
+    assert.equal("/tiers/0/up_to_s", first_fault({ tiers = { { up_to_s = 60, per_minute = "0.06" } } }))
+    assert.is_nil(first_fault({ tiers = { { per_minute = "0.06" } } }))
+  end)
+end)
