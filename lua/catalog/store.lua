@@ -121,7 +121,7 @@ function store.insert_version(tx, version, parsed)
     for _, row in ipairs(rows) do
       row.deck, row.version = version.id, version.version
     end
-    done, err = tg.db.bulk(sql.insert_row, rows)
+    done, err = tx:bulk(sql.insert_row, rows)
     if not done then
       return nil, err
     end

@@ -10,12 +10,18 @@ local handler = {}
 
 local or_null <const> = show.or_null
 
+-- What the producer sent. A number that is too long for our decimals (1e-20) is no reason to lose the row: the text
+-- is shown instead.
+local function properties_of(row)
+  return tg.json.decode(row.properties) or row.properties
+end
+
 local function show_usage(row)
   return {
     id = row.id, company = row.company, source = row.source, event_id = row.event_id, meter = row.meter,
     event_time = show.time(row.event_time), received_at = show.time(row.received_at), quantity = tostring(row.quantity),
     call_id = or_null(row.call_id), provider_cost = show.money(row.cost_amount, row.cost_currency),
-    properties = row.properties, status = row.status, reason = or_null(row.rating and row.rating.error),
+    properties = properties_of(row), status = row.status, reason = or_null(row.rating and row.rating.reason),
     billed_seconds = or_null(row.billed_s), amount = show.money(row.amount, row.currency),
     rate_deck = or_null(row.deck), rate_deck_version = or_null(row.deck_version), entry = or_null(row.entry),
   }

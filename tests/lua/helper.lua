@@ -36,14 +36,20 @@ local function declare(list)
 end
 
 local tx = {}
-for _, verb in ipairs({ "query", "one", "execute" }) do
+for _, verb in ipairs({ "query", "one", "execute", "bulk" }) do
   tx[verb] = function(_, statement, args)
     return run(statement, args)
   end
 end
 
+-- Inside a transaction everything goes through it; a statement beside it would not be undone with it.
+local function outside(statement, args)
+  assert(not script.in_transaction, statement.name .. " runs outside the transaction that is open")
+  return run(statement, args)
+end
+
 tg_stand_in.db = {
-  declare = declare, query = run, one = run, execute = run, bulk = run,
+  declare = declare, query = outside, one = outside, execute = outside, bulk = outside,
   transaction = function(body)
     assert(not script.in_transaction, "a transaction inside a transaction")
     script.in_transaction = true

@@ -6,7 +6,7 @@ local ids = script.ids
 local function usage_row(fields)
   local row = {
     id = ids.usage, company = ids.child, source = "gw", event_id = "e1", meter = "call.seconds", event_time = 0,
-    received_at = 0, quantity = tg.decimal.new("61"), properties = { to = "+12125550100" }, status = "rated",
+    received_at = 0, quantity = tg.decimal.new("61"), properties = '{"to":"+12125550100"}', status = "rated",
     billed_s = 120, amount = tg.decimal.new("0.024000"), currency = "USD", rule_bundle = "\xab\xcd", deck = ids.deck,
     deck_version = 3,
     rating = { lines = { { kind = "usage", from_s = 0, seconds = 120, prefix = "1", per_minute = "0.012",
@@ -54,17 +54,24 @@ describe("requests about usage", function()
     local _, body = handler.usage(script.request({ query = { company = ids.child } }))
     assert.same({ amount = "0.024", currency = "USD" }, body.data[1].amount)
     assert.equal("61", body.data[1].quantity)
+    assert.same({ to = "+12125550100" }, body.data[1].properties)
     assert.equal(tg.json.null, body.data[1].provider_cost)
   end)
 
   it("show an event without a price without an amount, and the reason", function()
     script.expect("usage_of_company", {
       { id = ids.usage, company = ids.child, event_time = 0, received_at = 0, quantity = tg.decimal.new(5),
-        properties = {}, status = "no_rate", rating = { error = "not_e164" } },
+        properties = "{}", status = "no_rate", rating = { reason = "not_e164" } },
     })
     local _, body = handler.usage(script.request({ query = { company = ids.child } }))
     assert.equal(tg.json.null, body.data[1].amount)
     assert.equal("not_e164", body.data[1].reason)
+  end)
+
+  it("show properties that cannot be read again as the text they are", function()
+    script.expect("usage_of_company", { usage_row({ properties = '{"score":1e-99' }) })
+    local _, body = handler.usage(script.request({ query = { company = ids.child } }))
+    assert.equal('{"score":1e-99', body.data[1].properties)
   end)
 
   it("give a cursor that comes back as the place in the list", function()
