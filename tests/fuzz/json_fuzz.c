@@ -1,6 +1,5 @@
 /* json_fuzz - JSON that Lua was given is written, read and written again the same. */
 #include <lauxlib.h>
-#include <lualib.h>
 
 #include "fuzz.h"
 #include "rt/json.h"
@@ -34,14 +33,10 @@ static void run(lua_State *L, const char *text, size_t len, struct tg_strbuf *ou
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
-    static lua_State *L;
     struct tg_strbuf first, second;
-    if (L == NULL) {
-        L = luaL_newstate();
-        luaL_openlibs(L);
-        tg_num_open(L);
-        tg_json_open(L);
-    }
+    lua_State *L = luaL_newstate(); /* a new one for each: what is left over is a leak */
+    tg_num_open(L);
+    tg_json_open(L);
     tg_strbuf_init(&first, 1 << 24);
     tg_strbuf_init(&second, 1 << 24);
     run(L, (const char *)bytes, len, &first);
@@ -51,5 +46,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
     }
     tg_strbuf_deinit(&first);
     tg_strbuf_deinit(&second);
+    lua_close(L);
     return 0;
 }
