@@ -1,0 +1,323 @@
+/* batch - one transaction of the ledger engine. */
+#include "charge/batch.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/fault.h"
+#include "base/mem.h"
+#include "charge/batch_internal.h"
+
+#define LIST_MAX (16u << 20)
+#define RATINGS_MAX (256u << 20)
+#define WALLET_TRIES_MAX 5
+
+struct tg_batch *tg_batch_new(struct tg_sqlconn *conn, struct tg_deckstore *decks)
+{
+    struct tg_batch *b = TG_NEW(struct tg_batch);
+    b->conn = conn;
+    b->decks = decks;
+    tg_strbuf_init(&b->json, LIST_MAX);
+    tg_strbuf_init(&b->ratings, RATINGS_MAX);
+    return b;
+}
+
+/* Forgets the attempt; keeps the memory for the next. */
+static void reset(struct tg_batch *b)
+{
+    for (size_t i = 0; i < b->n_companies; i++) {
+        tg_deck_unref(&b->companies[i].plan.deck);
+        json_decref(b->companies[i].plan.pricing);
+        free(b->companies[i].timezone);
+    }
+    b->n_companies = 0;
+    b->n_works = 0;
+    tg_keymap_clear(&b->access);
+    tg_keymap_clear(&b->company_map);
+    tg_keymap_clear(&b->seen);
+    tg_strbuf_reset(&b->ratings);
+}
+
+void tg_batch_free(struct tg_batch **batch)
+{
+    struct tg_batch *b = *batch;
+    if (b == NULL)
+        return;
+    reset(b);
+    tg_keymap_deinit(&b->access);
+    tg_keymap_deinit(&b->company_map);
+    tg_keymap_deinit(&b->seen);
+    tg_strbuf_deinit(&b->json);
+    tg_strbuf_deinit(&b->ratings);
+    free(b->companies);
+    free(b->works);
+    free(b->values);
+    free(b);
+    *batch = NULL;
+}
+
+struct tg_dbval *tg_batch_values(struct tg_batch *b, size_t n)
+{
+    if (n > b->values_capacity) {
+        b->values_capacity = n;
+        free(b->values);
+        b->values = tg_malloc(n * sizeof(*b->values));
+    }
+    return b->values;
+}
+
+/* Ids are given once; what an earlier attempt decided is undone. */
+static void prepare(struct tg_batch_item *item)
+{
+    const size_t n = tg_usage_batch_n(item->op->batch);
+    for (size_t i = 0; i < n; i++) {
+        struct tg_usage_event *event = tg_usage_batch_event(item->op->batch, i);
+        if (!item->has_id && event->outcome == TG_USAGE_PENDING) {
+            event->id = tg_id_new();
+            event->has_id = true;
+        }
+        if (event->has_id)
+            event->outcome = TG_USAGE_PENDING;
+    }
+    if (!item->has_id) {
+        item->operation_id = tg_id_new();
+        item->has_id = true;
+    }
+    item->state = TG_BATCH_WAITING;
+}
+
+/* Undoes what an attempt that failed has said to its items. */
+static void forget_answers(struct tg_batch *b)
+{
+    for (size_t i = 0; i < b->n_items; i++) {
+        struct tg_batch_item *item = b->items[i];
+        free(item->answer);
+        item->answer = NULL;
+        item->answer_len = 0;
+        item->is_replay = false;
+        item->err = (struct tg_err){0};
+        item->state = TG_BATCH_WAITING;
+    }
+}
+
+/* --- which events are to be decided ------------------------------------------------------------------------------- */
+
+/* An operation waits for all its wallets: it is one transaction or none. */
+static void defer_locked_out(struct tg_batch *b)
+{
+    for (size_t i = 0; i < b->n_items; i++) {
+        struct tg_batch_item *item = b->items[i];
+        const size_t n = tg_usage_batch_n(item->op->batch);
+        for (size_t k = 0; k < n && item->state == TG_BATCH_WAITING; k++) {
+            const struct tg_usage_event *event = tg_usage_batch_event(item->op->batch, k);
+            if (event->outcome != TG_USAGE_PENDING)
+                continue;
+            const struct tg_id id = tg_batch_company_of(item, event);
+            const uint32_t company = tg_keymap_get(&b->access, item->op->caller_company.bytes, id.bytes);
+            if (company != TG_KEYMAP_ABSENT && !b->companies[company].is_locked)
+                item->state = TG_BATCH_DEFERRED;
+        }
+    }
+}
+
+static void add_work(struct tg_batch *b, uint32_t item, struct tg_usage_event *event, uint32_t company)
+{
+    if (b->n_works == b->works_capacity) {
+        b->works_capacity = b->works_capacity == 0 ? 256 : b->works_capacity * 2;
+        b->works = tg_realloc(b->works, b->works_capacity * sizeof(*b->works));
+    }
+    struct tg_batch_company *c = &b->companies[company];
+    if (c->item == NULL)
+        c->item = b->items[item];
+    c->is_shared |= c->item != b->items[item];
+    const uint32_t index = (uint32_t)b->n_works++;
+    struct tg_batch_work *work = &b->works[index];
+    *work = (struct tg_batch_work){.event = event, .item = item, .company = company};
+    work->owner = tg_keymap_put(&b->seen, c->id.bytes, event->dedupe, index);
+    memcpy(work->body_hash, event->body_hash, sizeof(work->body_hash));
+}
+
+static void collect_work(struct tg_batch *b)
+{
+    for (size_t i = 0; i < b->n_items; i++) {
+        struct tg_batch_item *item = b->items[i];
+        if (item->state != TG_BATCH_WAITING)
+            continue;
+        const size_t n = tg_usage_batch_n(item->op->batch);
+        for (size_t k = 0; k < n; k++) {
+            struct tg_usage_event *event = tg_usage_batch_event(item->op->batch, k);
+            if (event->outcome != TG_USAGE_PENDING)
+                continue;
+            const struct tg_id id = tg_batch_company_of(item, event);
+            const uint32_t company = tg_keymap_get(&b->access, item->op->caller_company.bytes, id.bytes);
+            if (company == TG_KEYMAP_ABSENT)
+                tg_usage_reject(item->op->batch, event, "unknown_company", "/company",
+                                "there is no such company, or it is not yours or below yours");
+            else
+                add_work(b, (uint32_t)i, event, company);
+        }
+    }
+}
+
+void tg_batch_reject_conflict(struct tg_batch *b, struct tg_batch_work *work)
+{
+    tg_usage_reject(b->items[work->item]->op->batch, work->event, "conflict", "/event_id",
+                    "an event with this source and event_id and another content came first");
+}
+
+/* --- deciding ----------------------------------------------------------------------------------------------------- */
+
+/* Adds the event's amount to what its company is charged; an amount out of range is parked like any rating fault. */
+static void charge(struct tg_batch *b, struct tg_batch_work *work)
+{
+    struct tg_batch_company *company = &b->companies[work->company];
+    struct tg_decimal charged, balance;
+    struct tg_err err;
+    if (tg_decimal_add(company->charged, work->event->amount, &charged, &err) != 0 ||
+        tg_decimal_sub(company->balance, charged, &balance, &err) != 0) {
+        static const char reason[] = "{\"reason\":\"the wallet's balance would leave its range\"}";
+        work->event->status = TG_USAGE_FAILED;
+        work->event->has_amount = false;
+        work->event->billed_s = 0;
+        b->ratings.len = work->rating_at;
+        tg_strbuf_append_str(&b->ratings, reason);
+        return;
+    }
+    company->charged = charged;
+    if (company->n_charged++ == 0)
+        company->entry_id = tg_id_new();
+    work->is_charged = true;
+}
+
+static void decide(struct tg_batch *b)
+{
+    for (size_t i = 0; i < b->n_works; i++) {
+        struct tg_batch_work *work = &b->works[i];
+        if (work->owner != i || work->is_stored)
+            continue;
+        work->rating_at = (uint32_t)b->ratings.len;
+        tg_rate_usage(b->rules, &b->companies[work->company].plan, work->event, &b->ratings);
+        work->event->outcome = TG_USAGE_ACCEPTED;
+        if (work->event->has_amount && !tg_decimal_is_zero(work->event->amount))
+            charge(b, work);
+        work->rating_len = (uint32_t)(b->ratings.len - work->rating_at);
+    }
+}
+
+/* Those that came later with the key of an owner: after the writes, because an owner may still be rejected there. */
+static void decide_followers(struct tg_batch *b)
+{
+    for (size_t i = 0; i < b->n_works; i++) {
+        struct tg_batch_work *work = &b->works[i];
+        const struct tg_batch_work *owner = &b->works[work->owner];
+        if (owner == work)
+            continue;
+        if (memcmp(work->event->body_hash, owner->body_hash, sizeof(owner->body_hash)) != 0) {
+            tg_batch_reject_conflict(b, work);
+        } else if (owner->event->outcome == TG_USAGE_REJECTED && !owner->is_stored) {
+            tg_usage_reject(b->items[work->item]->op->batch, work->event, owner->event->reason, owner->event->pointer,
+                            "%s", owner->event->detail);
+        } else {
+            work->event->outcome = TG_USAGE_DUPLICATE;
+        }
+    }
+}
+
+static void write_answers(struct tg_batch *b)
+{
+    for (size_t i = 0; i < b->n_items; i++) {
+        struct tg_batch_item *item = b->items[i];
+        if (item->state != TG_BATCH_WAITING)
+            continue;
+        struct tg_strbuf out;
+        tg_strbuf_init(&out, LIST_MAX);
+        tg_usage_answer_write(item->op->batch, &out);
+        assert(!tg_strbuf_overflowed(&out));
+        item->answer = tg_strbuf_take(&out, &item->answer_len);
+        tg_strbuf_deinit(&out);
+    }
+}
+
+void tg_batch_answer(struct tg_batch *b)
+{
+    decide_followers(b);
+    write_answers(b);
+}
+
+/* --- the transaction ---------------------------------------------------------------------------------------------- */
+
+/* Inside BEGIN. 1: wallets are missing. */
+static int run(struct tg_batch *b, struct tg_err *err_r)
+{
+    if (tg_batch_read_keys(b, err_r) != 0)
+        return -1;
+    const int status = tg_batch_read_companies(b, err_r);
+    if (status != 0)
+        return status;
+    if (tg_batch_lock_wallets(b, err_r) != 0)
+        return -1;
+    defer_locked_out(b);
+    collect_work(b);
+    if (tg_batch_read_stored(b, err_r) != 0)
+        return -1;
+    decide(b);
+    return tg_batch_write(b, err_r);
+}
+
+static int commit(struct tg_batch *b, struct tg_err *err_r)
+{
+    TG_FAULT_POINT("charge_before_commit");
+    if (tg_sqlconn_commit(b->conn, err_r) != 0)
+        return -1;
+    TG_FAULT_POINT("charge_after_commit");
+    if (TG_FAULT("charge_lost_commit_reply"))
+        return tg_err_set(err_r, TG_ERR_UNCERTAIN, "the answer to COMMIT was lost (fault)");
+    for (size_t i = 0; i < b->n_items; i++) {
+        if (b->items[i]->state == TG_BATCH_WAITING)
+            b->items[i]->state = TG_BATCH_ANSWERED;
+    }
+    return 0;
+}
+
+static int attempt(struct tg_batch *b, struct tg_err *err_r)
+{
+    for (int tries = 0; tries < WALLET_TRIES_MAX; tries++) {
+        reset(b);
+        b->now_us = tg_clock_now_us();
+        for (size_t i = 0; i < b->n_items; i++)
+            prepare(b->items[i]);
+        if (tg_sqlconn_begin(b->conn, err_r) != 0)
+            return -1;
+        const int status = run(b, err_r);
+        if (status == 0)
+            return commit(b, err_r);
+        tg_sqlconn_rollback(b->conn);
+        if (status < 0)
+            return -1;
+        if (tg_batch_make_wallets(b, err_r) != 0) {
+            if (err_r->code == TG_ERR_UNCERTAIN)
+                err_r->code = TG_ERR_UPSTREAM; /* a wallet more or less: nothing of the batch happened */
+            return -1;
+        }
+        forget_answers(b);
+    }
+    return tg_err_set(err_r, TG_ERR_CONFLICT, "wallets appear and vanish");
+}
+
+int tg_batch_attempt(struct tg_batch *batch, struct tg_rules *rules, struct tg_batch_item *const *items, size_t n_items,
+                     int flags, struct tg_err *err_r)
+{
+    assert(n_items > 0);
+    batch->rules = rules;
+    batch->items = items;
+    batch->n_items = n_items;
+    batch->flags = flags;
+    const int status = attempt(batch, err_r);
+    if (status != 0)
+        forget_answers(batch);
+    reset(batch);
+    batch->items = NULL;
+    return status;
+}

@@ -1,0 +1,284 @@
+/* batch_write - what an attempt writes: usage rows, entries, postings, wallets, operations; a few bulk statements.
+ *
+ * All usage of a company in one transaction is charged by one ledger entry: its postings are the sum, its usage rows
+ * point to it. Ids of entries are made after those of their events, so that the events of an entry are found just
+ * below its id.
+ */
+#include <assert.h>
+#include <string.h>
+
+#include "base/fault.h"
+#include "base/log.h"
+#include "charge/batch_internal.h"
+
+#define CHUNK_ROWS 500
+#define CHUNK_BYTES (4u << 20)
+
+#define USAGE_COLUMNS 23
+static const char insert_usage[] =
+    "INSERT INTO usage_events (company_id, id, dedupe, body_hash, source, event_id, meter, event_time, received_at,"
+    " quantity, call_id, cost_amount, cost_currency, properties, status, billed_s, amount, currency, rating,"
+    " rule_bundle, deck_id, deck_version, entry_id)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+
+struct bundle {
+    uint8_t bytes[32];
+};
+
+static uint8_t nibble(char c)
+{
+    return (uint8_t)(c <= '9' ? c - '0' : c - 'a' + 10);
+}
+
+static struct bundle bundle_of(const struct tg_rules *rules)
+{
+    struct bundle bundle = {{0}};
+    if (rules == NULL)
+        return bundle;
+    const char *hex = tg_rules_bundle(rules);
+    assert(strlen(hex) == 64);
+    for (size_t i = 0; i < 32; i++)
+        bundle.bytes[i] = (uint8_t)(nibble(hex[2 * i]) << 4 | nibble(hex[2 * i + 1]));
+    return bundle;
+}
+
+static struct tg_dbval text_or_null(const char *text)
+{
+    return text == NULL ? TG_DBVAL_NULL : TG_DBVAL_STR(text);
+}
+
+static void bind_usage(const struct tg_batch *b, const struct tg_batch_work *work, const struct bundle *bundle,
+                       struct tg_dbval *v)
+{
+    const struct tg_usage_event *e = work->event;
+    const struct tg_batch_company *company = &b->companies[work->company];
+    const bool has_deck = company->plan.deck != NULL;
+    *v++ = TG_DBVAL_ID(company->id);
+    *v++ = TG_DBVAL_ID(e->id);
+    *v++ = TG_DBVAL_BYTES((const char *)e->dedupe, sizeof(e->dedupe));
+    *v++ = TG_DBVAL_BYTES((const char *)e->body_hash, sizeof(e->body_hash));
+    *v++ = TG_DBVAL_STR(e->source);
+    *v++ = TG_DBVAL_STR(e->event_id);
+    *v++ = TG_DBVAL_STR(e->meter);
+    *v++ = TG_DBVAL_TIME(e->event_time_us);
+    *v++ = TG_DBVAL_TIME(b->now_us);
+    *v++ = TG_DBVAL_DEC(e->quantity);
+    *v++ = text_or_null(e->call_id);
+    *v++ = e->has_cost ? TG_DBVAL_DEC(e->cost_amount) : TG_DBVAL_NULL;
+    *v++ = e->has_cost ? TG_DBVAL_STR(e->cost_currency) : TG_DBVAL_NULL;
+    *v++ = TG_DBVAL_BYTES(e->properties, e->properties_len);
+    *v++ = TG_DBVAL_STR(tg_usage_status_name(e->status));
+    *v++ = e->has_amount ? TG_DBVAL_INT(e->billed_s) : TG_DBVAL_NULL;
+    *v++ = e->has_amount ? TG_DBVAL_DEC(e->amount) : TG_DBVAL_NULL;
+    *v++ = e->has_amount ? TG_DBVAL_STR(company->currency) : TG_DBVAL_NULL;
+    *v++ = TG_DBVAL_BYTES(b->ratings.bytes + work->rating_at, work->rating_len);
+    *v++ = TG_DBVAL_BYTES((const char *)bundle->bytes, sizeof(bundle->bytes));
+    *v++ = has_deck ? TG_DBVAL_ID(company->deck_id) : TG_DBVAL_NULL;
+    *v++ = has_deck ? TG_DBVAL_INT(company->deck_version) : TG_DBVAL_NULL;
+    *v++ = work->is_charged ? TG_DBVAL_ID(company->entry_id) : TG_DBVAL_NULL;
+}
+
+static bool is_new(const struct tg_batch *b, size_t i)
+{
+    return b->works[i].owner == i && !b->works[i].is_stored && b->works[i].event->outcome == TG_USAGE_ACCEPTED;
+}
+
+/* One statement for the new events among works[from, to). */
+static int write_chunk(struct tg_batch *b, const struct bundle *bundle, size_t from, size_t to, struct tg_err *err_r)
+{
+    struct tg_dbval *values = tg_batch_values(b, (size_t)CHUNK_ROWS * USAGE_COLUMNS);
+    size_t n = 0;
+    for (size_t i = from; i < to; i++) {
+        if (!is_new(b, i))
+            continue;
+        if (strncmp(b->works[i].event->event_id, "poison", 6) == 0 && TG_FAULT("charge_poisoned_row"))
+            return tg_err_set(err_r, TG_ERR_INPUT, "a poisoned row (fault)");
+        assert(n < CHUNK_ROWS);
+        bind_usage(b, &b->works[i], bundle, values + n++ * USAGE_COLUMNS);
+    }
+    if (n == 0)
+        return 0;
+    uint64_t affected;
+    return tg_sqlconn_bulk(b->conn, insert_usage, values, USAGE_COLUMNS, n, &affected, err_r);
+}
+
+static int savepoint(struct tg_batch *b, const char *statement, struct tg_err *err_r)
+{
+    return tg_sqlconn_query(b->conn, statement, NULL, 0, NULL, err_r);
+}
+
+/* The event at i cannot be written: it is rejected, and its charge taken back. */
+static void reject_unwritable(struct tg_batch *b, size_t i, const struct tg_err *err)
+{
+    struct tg_batch_work *work = &b->works[i];
+    struct tg_batch_company *company = &b->companies[work->company];
+    if (work->is_charged) {
+        struct tg_err ignored;
+        company->n_charged--;
+        work->is_charged = false;
+        if (tg_decimal_sub(company->charged, work->event->amount, &company->charged, &ignored) != 0)
+            assert(!"what was added can be taken back");
+    }
+    TG_LOG_ERROR("charge_event_stored", TG_LOG_STR("event_id", work->event->event_id), TG_LOG_ERR(err));
+    tg_usage_reject(b->items[work->item]->op->batch, work->event, "unprocessable", "",
+                    "the event could not be stored; it has been logged for the operator");
+}
+
+/* Like write_chunk, but what spoils it is found by halving and rejected. */
+static int write_carefully(struct tg_batch *b, const struct bundle *bundle, size_t from, size_t to,
+                           struct tg_err *err_r)
+{
+    if (from == to)
+        return 0;
+    struct tg_err err;
+    if (savepoint(b, "SAVEPOINT usage_chunk", err_r) != 0)
+        return -1;
+    if (write_chunk(b, bundle, from, to, &err) == 0)
+        return 0;
+    if (err.code != TG_ERR_INPUT && err.code != TG_ERR_BUG) {
+        *err_r = err;
+        return -1;
+    }
+    if (savepoint(b, "ROLLBACK TO SAVEPOINT usage_chunk", err_r) != 0)
+        return -1;
+    if (to - from == 1) {
+        reject_unwritable(b, from, &err);
+        return 0;
+    }
+    const size_t middle = from + (to - from) / 2;
+    if (write_carefully(b, bundle, from, middle, err_r) != 0)
+        return -1;
+    return write_carefully(b, bundle, middle, to, err_r);
+}
+
+static size_t row_bytes(const struct tg_batch *b, size_t i)
+{
+    return is_new(b, i) ? 400 + b->works[i].event->properties_len + b->works[i].rating_len : 0;
+}
+
+static int write_usage(struct tg_batch *b, struct tg_err *err_r)
+{
+    const struct bundle bundle = bundle_of(b->rules);
+    for (size_t from = 0, to; from < b->n_works; from = to) {
+        size_t bytes = 0;
+        for (to = from; to < b->n_works && to - from < CHUNK_ROWS && (to == from || bytes < CHUNK_BYTES); to++)
+            bytes += row_bytes(b, to);
+        const int status = (b->flags & TG_BATCH_CAREFUL) != 0 ? write_carefully(b, &bundle, from, to, err_r)
+                                                              : write_chunk(b, &bundle, from, to, err_r);
+        if (status != 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* --- the ledger --------------------------------------------------------------------------------------------------- */
+
+static int write_entries(struct tg_batch *b, size_t n_entries, struct tg_err *err_r)
+{
+    struct tg_dbval *v = tg_batch_values(b, n_entries * 5);
+    for (size_t i = 0; i < b->n_companies; i++) {
+        const struct tg_batch_company *c = &b->companies[i];
+        if (c->n_charged == 0)
+            continue;
+        const bool is_of_one = !c->is_shared && c->item->op->idempotency_key != NULL;
+        *v++ = TG_DBVAL_ID(c->id);
+        *v++ = TG_DBVAL_ID(c->entry_id);
+        *v++ = is_of_one ? TG_DBVAL_ID(c->item->operation_id) : TG_DBVAL_NULL;
+        *v++ = TG_DBVAL_INT(c->n_charged);
+        *v++ = TG_DBVAL_TIME(b->now_us);
+    }
+    return tg_sqlconn_bulk(b->conn,
+                           "INSERT INTO ledger_entries (company_id, id, kind, operation_id, event_count, created_at)"
+                           " VALUES (?, ?, 'usage.charged', ?, ?, ?)",
+                           b->values, 5, n_entries, NULL, err_r);
+}
+
+static int write_postings(struct tg_batch *b, size_t n_entries, struct tg_err *err_r)
+{
+    struct tg_dbval *v = tg_batch_values(b, n_entries * 2 * 8);
+    for (size_t i = 0; i < b->n_companies; i++) {
+        const struct tg_batch_company *c = &b->companies[i];
+        if (c->n_charged == 0)
+            continue;
+        for (int leg = 0; leg < 2; leg++) {
+            *v++ = TG_DBVAL_ID(c->id);
+            *v++ = TG_DBVAL_ID(c->entry_id);
+            *v++ = TG_DBVAL_INT(leg);
+            *v++ = leg == 0 ? TG_DBVAL_STR("wallet") : TG_DBVAL_STR("revenue");
+            *v++ = leg == 0 ? TG_DBVAL_ID(c->wallet) : TG_DBVAL_NULL;
+            *v++ = TG_DBVAL_STR(c->currency);
+            *v++ = leg == 0 ? TG_DBVAL_DEC(tg_decimal_neg(c->charged)) : TG_DBVAL_DEC(c->charged);
+            *v++ = leg == 0 ? TG_DBVAL_DEC(c->balance) : TG_DBVAL_NULL;
+        }
+    }
+    return tg_sqlconn_bulk(
+        b->conn,
+        "INSERT INTO ledger_postings (company_id, entry_id, leg, account, wallet_id, currency, amount,"
+        " balance_after) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        b->values, 8, n_entries * 2, NULL, err_r);
+}
+
+static int write_wallets(struct tg_batch *b, size_t n_entries, struct tg_err *err_r)
+{
+    struct tg_dbval *v = tg_batch_values(b, n_entries * 2);
+    for (size_t i = 0; i < b->n_companies; i++) {
+        const struct tg_batch_company *c = &b->companies[i];
+        if (c->n_charged == 0)
+            continue;
+        *v++ = TG_DBVAL_DEC(c->balance);
+        *v++ = TG_DBVAL_ID(c->wallet);
+    }
+    return tg_sqlconn_bulk(b->conn, "UPDATE wallets SET balance = ?, version = version + 1 WHERE id = ?", b->values, 2,
+                           n_entries, NULL, err_r);
+}
+
+static int write_ledger(struct tg_batch *b, struct tg_err *err_r)
+{
+    size_t n_entries = 0;
+    for (size_t i = 0; i < b->n_companies; i++) {
+        struct tg_batch_company *c = &b->companies[i];
+        if (c->n_charged == 0)
+            continue;
+        if (tg_decimal_sub(c->balance, c->charged, &c->balance, err_r) != 0)
+            return -1; /* charge() has tried it */
+        n_entries++;
+    }
+    if (n_entries == 0)
+        return 0;
+    if (write_entries(b, n_entries, err_r) != 0 || write_postings(b, n_entries, err_r) != 0)
+        return -1;
+    return write_wallets(b, n_entries, err_r);
+}
+
+static int write_operations(struct tg_batch *b, struct tg_err *err_r)
+{
+    struct tg_dbval *v = tg_batch_values(b, b->n_items * 7);
+    size_t n = 0;
+    for (size_t i = 0; i < b->n_items; i++) {
+        const struct tg_batch_item *item = b->items[i];
+        if (item->state != TG_BATCH_WAITING || item->op->idempotency_key == NULL)
+            continue;
+        *v++ = TG_DBVAL_ID(item->op->caller_company);
+        *v++ = TG_DBVAL_STR(item->op->idempotency_key);
+        *v++ = TG_DBVAL_ID(item->operation_id);
+        *v++ = TG_DBVAL_BYTES((const char *)item->op->request_hash, sizeof(item->op->request_hash));
+        *v++ = TG_DBVAL_INT(200);
+        *v++ = TG_DBVAL_BYTES(item->answer, item->answer_len);
+        *v++ = TG_DBVAL_TIME(b->now_us);
+        n++;
+    }
+    if (n == 0)
+        return 0;
+    return tg_sqlconn_bulk(b->conn,
+                           "INSERT INTO operations (company_id, idempotency_key, id, route, request_hash, status,"
+                           " response, created_at) VALUES (?, ?, ?, 'POST /v1/usage', ?, ?, ?, ?)",
+                           b->values, 7, n, NULL, err_r);
+}
+
+int tg_batch_write(struct tg_batch *b, struct tg_err *err_r)
+{
+    if (write_usage(b, err_r) != 0 || write_ledger(b, err_r) != 0)
+        return -1;
+    tg_batch_answer(b);
+    return write_operations(b, err_r);
+}

@@ -1,0 +1,417 @@
+/* engine - the ledger engine: one thread, its queue, and what to do when a transaction does not succeed.
+ *
+ * The thread never sleeps while there is something it can do: whatever was queued while the last transaction committed
+ * forms the next, so the batch grows with the load and nothing waits for a timer. What a failed attempt means:
+ *
+ *   CONFLICT            nothing happened, the same batch again, after a few milliseconds
+ *   UPSTREAM, BUSY      the database is away: back into the queue, a pause, again until the deadlines pass
+ *   UNCERTAIN           the same, and the ids decide: what was committed is recognised by the ids it was given
+ *   INPUT, BUG          something in the batch cannot be written: halves, down to the operation, then to the event
+ */
+#include "charge/engine.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "charge/queue.h"
+#include "io/dbsession.h"
+
+#define QUEUE_EVENTS_MAX 100000
+#define BATCH_EVENTS_MAX 5000
+#define BATCH_OPS_MAX 512
+#define CONFLICT_TRIES_MAX 12
+#define CONFLICT_PAUSE_MAX_US 50000
+#define DEFER_PAUSE_MAX_US 50000
+#define AWAY_PAUSE_MIN_US 50000
+#define AWAY_PAUSE_MAX_US 1000000
+#define IDLE_US 200000 /* how often deadlines are looked at while nothing can be done */
+
+struct tg_engine {
+    pthread_t thread;
+    pthread_mutex_t lock; /* of everything down to the line */
+    pthread_cond_t wake;
+    struct tg_queue *queue;
+    size_t queued_events;
+    bool is_stopping;
+    struct tg_rules *next_rules; /* to be taken at the next batch */
+    struct tg_luasource *next_src;
+    struct tg_engine_stats stats;
+    /* ------------------------------------------------------------------ the thread's own */
+    struct tg_engine_settings set;
+    struct tg_dburl url;
+    struct tg_deckstore *decks;
+    struct tg_sqlconn *conn;
+    struct tg_batch *batch;
+    struct tg_rules *rules;
+    struct tg_luasource *src; /* of rules: a spoilt VM is built anew */
+    uint64_t away_pause_us; /* 0: the database answered last time */
+    uint32_t dice;
+};
+
+static uint64_t jittered(struct tg_engine *e, uint64_t usecs)
+{
+    e->dice = e->dice * 1664525u + 1013904223u;
+    return usecs / 2 + (usecs / 2 * (e->dice >> 16)) / 65536 + 1;
+}
+
+static void sleep_us(uint64_t usecs)
+{
+    const struct timespec t = {(time_t)(usecs / 1000000), (long)(usecs % 1000000) * 1000};
+    nanosleep(&t, NULL);
+}
+
+/* --- answers ------------------------------------------------------------------------------------------------------ */
+
+static void on_answer(void *arg) /* on the submitting loop */
+{
+    struct tg_queued *q = arg;
+    const struct tg_usage_answer answer = {q->item.answer, q->item.answer_len, q->item.is_replay};
+    if (q->item.err.code != TG_ERR_NONE)
+        q->done(q->item.op, NULL, &q->item.err, q->arg);
+    else
+        q->done(q->item.op, &answer, NULL, q->arg);
+    free(q->item.answer);
+    free(q);
+}
+
+static void answer(struct tg_engine *e, struct tg_queued *q)
+{
+    assert(q->item.err.code != TG_ERR_NONE || q->item.answer != NULL);
+    pthread_mutex_lock(&e->lock);
+    assert(e->queued_events >= q->n_events);
+    e->queued_events -= q->n_events;
+    e->stats.operations++;
+    e->stats.events += tg_usage_batch_n(q->item.op->batch);
+    pthread_mutex_unlock(&e->lock);
+    tg_loop_post(q->loop, on_answer, q);
+}
+
+static void answer_error(struct tg_engine *e, struct tg_queued *q, const struct tg_err *err)
+{
+    q->item.err = *err;
+    if (q->is_uncertain)
+        tg_err_set(&q->item.err, TG_ERR_UNCERTAIN,
+                   "the database did not say whether the events were stored; send them again");
+    answer(e, q);
+}
+
+/* Its deadline has passed, or the engine ends. */
+static void answer_too_late(struct tg_engine *e, struct tg_queued *q)
+{
+    struct tg_err err;
+    if (q->last_err.code == TG_ERR_NONE)
+        tg_err_set(&err, TG_ERR_BUSY, "too much is waiting to be charged; send it again later");
+    else if (q->last_err.code == TG_ERR_CONFLICT)
+        tg_err_set(&err, TG_ERR_BUSY, "a wallet was in use for too long; send it again");
+    else
+        tg_err_set(&err, TG_ERR_UPSTREAM, "the database cannot be reached; nothing was stored, send it again");
+    answer_error(e, q, &err);
+}
+
+/* --- a batch ------------------------------------------------------------------------------------------------------ */
+
+static void count(struct tg_engine *e, uint64_t *counter, uint64_t n)
+{
+    pthread_mutex_lock(&e->lock);
+    *counter += n;
+    pthread_mutex_unlock(&e->lock);
+}
+
+static void requeue(struct tg_engine *e, struct tg_queued **list, size_t n)
+{
+    pthread_mutex_lock(&e->lock);
+    for (size_t i = n; i-- > 0;)
+        tg_queue_push_front(e->queue, list[i]);
+    pthread_mutex_unlock(&e->lock);
+}
+
+static void finish(struct tg_engine *e, struct tg_queued **list, size_t n)
+{
+    const uint64_t now_us = tg_clock_mono_us();
+    count(e, &e->stats.transactions, 1);
+    e->away_pause_us = 0;
+    for (size_t i = n; i-- > 0;) { /* backwards: those put back keep their order */
+        struct tg_queued *q = list[i];
+        if (q->item.state == TG_BATCH_DEFERRED) {
+            const uint64_t pause_us = UINT64_C(500) << (q->misses < 10 ? q->misses : 10);
+            q->misses++;
+            q->not_before_us = now_us + jittered(e, pause_us < DEFER_PAUSE_MAX_US ? pause_us : DEFER_PAUSE_MAX_US);
+            tg_err_set(&q->last_err, TG_ERR_CONFLICT, "a wallet is locked");
+            count(e, &e->stats.deferred, 1);
+            requeue(e, &q, 1);
+            list[i] = NULL;
+        }
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (list[i] != NULL)
+            answer(e, list[i]);
+    }
+}
+
+/* The database is away: everything waits in the queue. */
+static void put_back(struct tg_engine *e, struct tg_queued **list, size_t n, const struct tg_err *err)
+{
+    if (e->away_pause_us == 0)
+        TG_LOG_ERROR("charge_transaction_finished", TG_LOG_STR("code", tg_errcode_name(err->code)), TG_LOG_ERR(err));
+    for (size_t i = 0; i < n; i++) {
+        list[i]->is_uncertain |= err->code == TG_ERR_UNCERTAIN;
+        list[i]->last_err = *err;
+    }
+    e->away_pause_us = e->away_pause_us == 0 ? AWAY_PAUSE_MIN_US : e->away_pause_us * 2;
+    if (e->away_pause_us > AWAY_PAUSE_MAX_US)
+        e->away_pause_us = AWAY_PAUSE_MAX_US;
+    requeue(e, list, n);
+}
+
+static bool is_permanent(const struct tg_err *err)
+{
+    return err->code == TG_ERR_INPUT || err->code == TG_ERR_BUG || err->code == TG_ERR_DENIED ||
+           err->code == TG_ERR_NOT_FOUND;
+}
+
+/* One attempt, and the same again while it meets conflicts. */
+static int attempt(struct tg_engine *e, struct tg_batch_item *const *items, size_t n, int flags, struct tg_err *err_r)
+{
+    for (int tries = 1;; tries++) {
+        if (e->rules != NULL && tg_rules_is_spoilt(e->rules)) {
+            tg_rules_free(&e->rules);
+            if (tg_rules_new(e->src, &e->rules, err_r) != 0)
+                TG_LOG_ERROR("charge_rules_built", TG_LOG_ERR(err_r)); /* they were built before; usage is parked */
+        }
+        if (tg_batch_attempt(e->batch, e->rules, items, n, flags, err_r) == 0)
+            return 0;
+        if (err_r->code != TG_ERR_CONFLICT || tries == CONFLICT_TRIES_MAX)
+            return -1;
+        count(e, &e->stats.retries, 1);
+        const uint64_t pause_us = UINT64_C(500) << tries;
+        sleep_us(jittered(e, pause_us < CONFLICT_PAUSE_MAX_US ? pause_us : CONFLICT_PAUSE_MAX_US));
+    }
+}
+
+static void run(struct tg_engine *e, struct tg_queued **list, size_t n, int flags)
+{
+    struct tg_batch_item *items[BATCH_OPS_MAX];
+    struct tg_err err;
+    assert(n > 0 && n <= BATCH_OPS_MAX);
+    for (size_t i = 0; i < n; i++)
+        items[i] = &list[i]->item;
+    if (attempt(e, items, n, flags, &err) == 0) {
+        finish(e, list, n);
+    } else if (!is_permanent(&err)) {
+        put_back(e, list, n, &err);
+    } else if (n > 1) {
+        count(e, &e->stats.bisections, 1);
+        run(e, list, n / 2, flags);
+        run(e, list + n / 2, n - n / 2, flags);
+    } else if (flags == 0) {
+        count(e, &e->stats.bisections, 1);
+        run(e, list, 1, TG_BATCH_CAREFUL);
+    } else {
+        TG_LOG_ERROR("charge_operation_finished", TG_LOG_STR("code", tg_errcode_name(err.code)), TG_LOG_ERR(&err));
+        tg_err_set(&err, TG_ERR_BUG, "the events could not be stored");
+        answer_error(e, list[0], &err);
+    }
+}
+
+/* --- the thread --------------------------------------------------------------------------------------------------- */
+
+static void wait_us(struct tg_engine *e, uint64_t usecs) /* under the lock */
+{
+    const uint64_t until_us = tg_clock_mono_us() + usecs; /* the clock of `wake`, too */
+    const struct timespec until = {(time_t)(until_us / 1000000), (long)(until_us % 1000000) * 1000};
+    pthread_cond_timedwait(&e->wake, &e->lock, &until);
+}
+
+static void take_rules(struct tg_engine *e) /* under the lock */
+{
+    if (e->next_rules == NULL)
+        return;
+    tg_rules_free(&e->rules);
+    tg_luasource_unref(&e->src);
+    e->rules = e->next_rules;
+    e->src = e->next_src;
+    e->next_rules = NULL;
+    e->next_src = NULL;
+}
+
+/* Those that cannot be served in time; when the engine ends and the database is away: all. */
+static void answer_expired(struct tg_engine *e)
+{
+    for (;;) {
+        pthread_mutex_lock(&e->lock);
+        const bool gives_up = e->is_stopping && e->away_pause_us > 0;
+        struct tg_queued *q = tg_queue_take_expired(e->queue, gives_up ? UINT64_MAX : tg_clock_mono_us());
+        pthread_mutex_unlock(&e->lock);
+        if (q == NULL)
+            return;
+        answer_too_late(e, q);
+    }
+}
+
+/* Waits for operations that can go now and takes them; 0: the engine ends. */
+static size_t next_batch(struct tg_engine *e, struct tg_queued **list)
+{
+    uint64_t away_until_us = e->away_pause_us == 0 ? 0 : tg_clock_mono_us() + jittered(e, e->away_pause_us);
+    for (;;) {
+        answer_expired(e);
+        pthread_mutex_lock(&e->lock);
+        take_rules(e);
+        const uint64_t now_us = tg_clock_mono_us();
+        const bool is_empty = tg_queue_is_empty(e->queue);
+        uint64_t next_us = UINT64_MAX;
+        size_t n = 0;
+        if (away_until_us > now_us)
+            next_us = away_until_us;
+        else
+            n = tg_queue_take(e->queue, now_us, e->set.batch_events_max, list, BATCH_OPS_MAX, &next_us);
+        const bool ends = n == 0 && is_empty && e->is_stopping;
+        if (n == 0 && !ends) {
+            if (is_empty)
+                pthread_cond_wait(&e->wake, &e->lock);
+            else
+                wait_us(e, next_us > now_us && next_us - now_us < IDLE_US ? next_us - now_us : IDLE_US);
+        }
+        pthread_mutex_unlock(&e->lock);
+        if (n > 0 || ends)
+            return n;
+    }
+}
+
+static void *engine_main(void *arg)
+{
+    struct tg_engine *e = arg;
+    struct tg_queued *list[BATCH_OPS_MAX];
+    size_t n;
+    while ((n = next_batch(e, list)) > 0)
+        run(e, list, n, 0);
+    return NULL;
+}
+
+/* --- public ------------------------------------------------------------------------------------------------------- */
+
+static void start_thread(struct tg_engine *e)
+{
+    pthread_condattr_t attr;
+    sigset_t all, before;
+    pthread_mutex_init(&e->lock, NULL);
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&e->wake, &attr);
+    pthread_condattr_destroy(&attr);
+    sigfillset(&all); /* signals are the main thread's */
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    if (pthread_create(&e->thread, NULL, engine_main, e) != 0)
+        abort();
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+int tg_engine_new(const struct tg_dburl *url, struct tg_luasource *src, const struct tg_engine_settings *set,
+                  struct tg_engine **engine_r, struct tg_err *err_r)
+{
+    struct tg_rules *rules;
+    if (tg_rules_new(src, &rules, err_r) != 0)
+        return -1;
+    struct tg_engine *e = TG_NEW(struct tg_engine);
+    e->set = *set;
+    if (e->set.queue_events_max == 0)
+        e->set.queue_events_max = QUEUE_EVENTS_MAX;
+    if (e->set.batch_events_max == 0)
+        e->set.batch_events_max = BATCH_EVENTS_MAX;
+    tg_dburl_copy(url, &e->url);
+    e->rules = rules;
+    e->src = tg_luasource_ref(src);
+    e->decks = tg_deckstore_new();
+    e->conn = tg_sqlconn_new(url);
+    e->batch = tg_batch_new(e->conn, e->decks);
+    e->queue = tg_queue_new();
+    tg_random(&e->dice, sizeof(e->dice));
+    start_thread(e);
+    *engine_r = e;
+    return 0;
+}
+
+int tg_engine_swap_rules(struct tg_engine *engine, struct tg_luasource *src, struct tg_err *err_r)
+{
+    struct tg_rules *rules;
+    if (tg_rules_new(src, &rules, err_r) != 0)
+        return -1;
+    pthread_mutex_lock(&engine->lock);
+    tg_rules_free(&engine->next_rules); /* of a swap that no batch has seen */
+    tg_luasource_unref(&engine->next_src);
+    engine->next_rules = rules;
+    engine->next_src = tg_luasource_ref(src);
+    pthread_mutex_unlock(&engine->lock);
+    return 0;
+}
+
+void tg_engine_free(struct tg_engine **engine)
+{
+    struct tg_engine *e = *engine;
+    if (e == NULL)
+        return;
+    pthread_mutex_lock(&e->lock);
+    e->is_stopping = true;
+    pthread_cond_signal(&e->wake);
+    pthread_mutex_unlock(&e->lock);
+    pthread_join(e->thread, NULL);
+    tg_queue_free(&e->queue);
+    tg_batch_free(&e->batch);
+    tg_sqlconn_free(&e->conn);
+    tg_deckstore_free(&e->decks);
+    tg_rules_free(&e->rules);
+    tg_rules_free(&e->next_rules);
+    tg_luasource_unref(&e->src);
+    tg_luasource_unref(&e->next_src);
+    tg_dburl_deinit(&e->url);
+    pthread_cond_destroy(&e->wake);
+    pthread_mutex_destroy(&e->lock);
+    free(e);
+    *engine = NULL;
+}
+
+int tg_engine_submit_usage(struct tg_engine *engine, struct tg_loop *loop, struct tg_usage_op *op,
+                           tg_usage_done_fn *done, void *arg, struct tg_err *err_r)
+{
+    const size_t n = tg_usage_batch_n(op->batch);
+    struct tg_queued *q = TG_NEW(struct tg_queued);
+    *q = (struct tg_queued){.item.op = op, .loop = loop, .done = done, .arg = arg, .n_events = n == 0 ? 1 : n};
+    pthread_mutex_lock(&engine->lock);
+    const bool fits = engine->queued_events == 0 || engine->queued_events + q->n_events <= engine->set.queue_events_max;
+    if (fits && !engine->is_stopping) {
+        engine->queued_events += q->n_events;
+        tg_queue_push(engine->queue, q);
+        pthread_cond_signal(&engine->wake);
+        q = NULL;
+    }
+    pthread_mutex_unlock(&engine->lock);
+    if (q == NULL)
+        return 0;
+    free(q);
+    return tg_err_set(err_r, TG_ERR_BUSY, "too much is waiting to be charged; send it again later");
+}
+
+struct tg_engine_stats tg_engine_stats_get(struct tg_engine *engine)
+{
+    pthread_mutex_lock(&engine->lock);
+    struct tg_engine_stats stats = engine->stats;
+    stats.queued_events = engine->queued_events;
+    pthread_mutex_unlock(&engine->lock);
+    return stats;
+}
+
+struct tg_deckstore *tg_engine_decks(struct tg_engine *engine)
+{
+    return engine->decks;
+}
+
+const struct tg_dburl *tg_engine_url(const struct tg_engine *engine)
+{
+    return &engine->url;
+}

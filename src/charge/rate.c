@@ -1,0 +1,217 @@
+/* rate - one usage event through the rule `pricing.rate_usage`. */
+#include "charge/rate.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include <lauxlib.h>
+
+#include "base/jsonw.h"
+#include "base/log.h"
+#include "rt/num.h"
+
+#define LINES_MAX 5000
+
+struct call {
+    const struct tg_rate_plan *plan;
+    struct tg_usage_event *event;
+    struct tg_strbuf *out;
+};
+
+static void set_string(lua_State *L, const char *key, const char *value)
+{
+    if (value == NULL)
+        return;
+    lua_pushstring(L, value);
+    lua_setfield(L, -2, key);
+}
+
+static void set_integer(lua_State *L, const char *key, int64_t value)
+{
+    lua_pushinteger(L, value);
+    lua_setfield(L, -2, key);
+}
+
+static void push_event(lua_State *L, const struct tg_usage_event *e)
+{
+    lua_createtable(L, 0, 12);
+    set_string(L, "event_id", e->event_id);
+    set_string(L, "meter", e->meter);
+    set_integer(L, "event_time", e->event_time_us);
+    tg_num_push(L, e->quantity);
+    lua_setfield(L, -2, "quantity");
+    set_string(L, "to", e->to == NULL ? "" : e->to);
+    set_string(L, "from", e->from);
+    set_string(L, "direction", e->direction);
+    set_string(L, "status", e->call_status == NULL ? "answered" : e->call_status);
+    set_integer(L, "answered_at", e->has_answered_at ? e->answered_at_us : e->event_time_us);
+    set_integer(L, "duration_ms", e->duration_ms);
+}
+
+static void push_plan(lua_State *L, const struct tg_rate_plan *plan)
+{
+    if (plan->pricing == NULL)
+        lua_createtable(L, 0, 4);
+    else
+        tg_rules_push_json(L, plan->pricing);
+    set_string(L, "currency", plan->currency);
+    set_string(L, "timezone", plan->timezone);
+    set_string(L, "country", plan->country[0] == '\0' ? NULL : plan->country);
+}
+
+static void push_input(lua_State *L, void *arg)
+{
+    const struct call *call = arg;
+    lua_createtable(L, 0, 2);
+    push_event(L, call->event);
+    lua_setfield(L, -2, "event");
+    push_plan(L, call->plan);
+    lua_setfield(L, -2, "plan");
+}
+
+/* --- the answer --------------------------------------------------------------------------------------------------- */
+
+static void write_value(lua_State *L, int index, struct tg_jsonw *w, const char *key)
+{
+    if (lua_type(L, index) == LUA_TNIL)
+        return;
+    tg_jsonw_key(w, key);
+    if (lua_isinteger(L, index)) {
+        tg_jsonw_int(w, lua_tointeger(L, index));
+    } else if (lua_type(L, index) == LUA_TBOOLEAN) {
+        tg_jsonw_bool(w, lua_toboolean(L, index));
+    } else if (lua_type(L, index) == LUA_TSTRING) {
+        size_t len;
+        const char *str = lua_tolstring(L, index, &len);
+        tg_jsonw_str_n(w, str, len);
+    } else {
+        tg_jsonw_decimal(w, tg_num_check(L, index, key));
+    }
+}
+
+/* Adds the line's amount to *sum_r and writes what a line may say, in this order. */
+static void write_line(lua_State *L, struct tg_jsonw *w, struct tg_decimal *sum)
+{
+    static const char *const keys[] = {"kind", "from_s", "seconds", "prefix", "row", "per_minute", "amount", "bundle"};
+    if (!lua_istable(L, -1))
+        luaL_error(L, "a line is not a table");
+    tg_jsonw_object(w);
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        lua_getfield(L, -1, keys[i]);
+        if (strcmp(keys[i], "amount") == 0) {
+            struct tg_err err;
+            if (tg_decimal_add(*sum, tg_num_check(L, -1, "amount"), sum, &err) != 0)
+                luaL_error(L, "the lines' amounts leave the range");
+        }
+        write_value(L, -1, w, keys[i]);
+        lua_pop(L, 1);
+    }
+    tg_jsonw_object_end(w);
+}
+
+static struct tg_decimal write_lines(lua_State *L, int lines, struct tg_jsonw *w)
+{
+    struct tg_decimal sum = tg_decimal_zero;
+    tg_jsonw_key(w, "lines");
+    tg_jsonw_array(w);
+    if (lua_istable(L, lines)) {
+        const size_t n = lua_rawlen(L, lines);
+        if (n > LINES_MAX)
+            luaL_error(L, "more than %d lines", LINES_MAX);
+        for (size_t i = 1; i <= n; i++) {
+            lua_rawgeti(L, lines, (lua_Integer)i);
+            write_line(L, w, &sum);
+            lua_pop(L, 1);
+        }
+    } else if (!lua_isnil(L, lines)) {
+        luaL_error(L, "lines is not a list");
+    }
+    tg_jsonw_array_end(w);
+    return sum;
+}
+
+static int64_t read_billed(lua_State *L, int output)
+{
+    lua_getfield(L, output, "billed_s");
+    const int64_t billed = lua_isnil(L, -1) ? 0 : luaL_checkinteger(L, -1);
+    lua_pop(L, 1);
+    if (billed < 0 || billed > UINT32_MAX)
+        luaL_error(L, "billed_s is out of range");
+    return billed;
+}
+
+/* Runs protected: a bad answer raises, and what it wrote is cut off again by the caller. */
+static int read_output(lua_State *L, int index, void *arg, struct tg_err *err_r)
+{
+    struct call *call = arg;
+    struct tg_usage_event *e = call->event;
+    (void)err_r;
+    const int output = lua_absindex(L, index);
+    luaL_checkstack(L, 10, NULL);
+    luaL_checktype(L, output, LUA_TTABLE);
+    lua_getfield(L, output, "status");
+    size_t len;
+    const char *name = luaL_checklstring(L, -1, &len);
+    enum tg_usage_status status;
+    if (tg_usage_status_parse(name, len, &status) != 0 || status == TG_USAGE_UNRATED)
+        return luaL_error(L, "'%s' is not a status that a rule may give", name);
+    struct tg_jsonw w;
+    tg_jsonw_init(&w, call->out);
+    tg_jsonw_object(&w);
+    lua_getfield(L, output, "lines");
+    const struct tg_decimal sum = write_lines(L, lua_gettop(L), &w);
+    struct tg_decimal total = tg_decimal_zero;
+    if (status == TG_USAGE_RATED) {
+        lua_getfield(L, output, "total");
+        total = tg_num_check(L, -1, "total");
+        if (tg_decimal_cmp(total, sum) != 0)
+            return luaL_error(L, "the total is not the sum of the lines");
+    } else {
+        lua_getfield(L, output, "error");
+        write_value(L, -1, &w, "reason");
+    }
+    tg_jsonw_object_end(&w);
+    e->billed_s = (uint32_t)read_billed(L, output);
+    e->status = status;
+    e->has_amount = status == TG_USAGE_RATED || status == TG_USAGE_NOT_BILLABLE;
+    e->amount = total;
+    return 0;
+}
+
+/* Leaves the event without a price, and the reason beside it. */
+static void park(struct tg_usage_event *e, enum tg_usage_status status, const char *reason, struct tg_strbuf *out)
+{
+    struct tg_jsonw w;
+    e->status = status;
+    e->has_amount = false;
+    e->amount = tg_decimal_zero;
+    e->billed_s = 0;
+    tg_jsonw_init(&w, out);
+    tg_jsonw_object(&w);
+    tg_jsonw_key(&w, "reason");
+    tg_jsonw_str(&w, reason);
+    tg_jsonw_object_end(&w);
+}
+
+void tg_rate_usage(struct tg_rules *rules, const struct tg_rate_plan *plan, struct tg_usage_event *event,
+                   struct tg_strbuf *out)
+{
+    if (!event->has_duration_ms) { /* only call.seconds has a rule as yet */
+        park(event, TG_USAGE_UNRATED, "no plan prices this meter", out);
+        return;
+    }
+    if (plan->fault != NULL || rules == NULL) {
+        park(event, TG_USAGE_FAILED, plan->fault != NULL ? plan->fault : "there are no rules", out);
+        return;
+    }
+    struct call call = {plan, event, out};
+    const struct tg_rules_snapshot snapshot = {.deck = plan->deck};
+    const size_t len = out->len;
+    struct tg_err err = {0};
+    if (tg_rules_call(rules, "pricing.rate_usage", &snapshot, push_input, &call, read_output, &call, NULL, &err) == 0)
+        return;
+    out->len = len;
+    out->bytes[len] = '\0';
+    TG_LOG_WARN("charge_rating_finished", TG_LOG_STR("event_id", event->event_id), TG_LOG_ERR(&err));
+    park(event, TG_USAGE_FAILED, err.text, out);
+}

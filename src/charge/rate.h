@@ -1,0 +1,37 @@
+/* rate - one usage event through the rule `pricing.rate_usage`: what goes in, what comes out.
+ *
+ * Input of the rule:
+ *   event = {event_id, meter, event_time, quantity, to, from, direction, status, answered_at, duration_ms}
+ *           times in µs, quantity a decimal; of a call without answered_at it is event_time, without status "answered"
+ *   plan  = the company's pricing parameters as they stand in the database, and currency, timezone, country
+ *   state: none as yet (counters and allowances come with plans)
+ * Output: {status = "rated" | "not_billable" | "no_rate" | "blocked" | "failed", error =, billed_s =, total =, lines = {…}}.
+ *
+ * Pricing never guesses: a rule that fails, answers nonsense or meets a limit makes the event 'failed', stored without
+ * an amount and parked for review. A meter that no plan prices is 'unrated'.
+ */
+#ifndef TG_CHARGE_RATE_H
+#define TG_CHARGE_RATE_H
+
+#include <jansson.h>
+
+#include "base/strbuf.h"
+#include "charge/usage.h"
+#include "rt/deck.h"
+#include "rt/rules.h"
+
+struct tg_rate_plan { /* of one company; borrowed */
+    char currency[4];
+    char country[3]; /* "" unknown */
+    const char *timezone; /* IANA */
+    json_t *pricing; /* the parameters, NULL none */
+    struct tg_deck *deck; /* NULL: none, every lookup finds nothing */
+    const char *fault; /* not NULL: why this company's usage cannot be rated now */
+};
+
+/* Decides status, billed_s and amount of event and appends its `rating` JSON to out. Never fails: what goes wrong is
+ * the event's status. rules NULL: everything that needs a rule is 'failed'. */
+void tg_rate_usage(struct tg_rules *rules, const struct tg_rate_plan *plan, struct tg_usage_event *event,
+                   struct tg_strbuf *out);
+
+#endif
