@@ -1,4 +1,4 @@
---- What a call costs: the hook pricing.rate_usage.
+--- What a call costs: the hook pricing.rate_usage; and pricing.normalize_number.
 --
 -- input  { event = { event_id, to, status, answered_at = µs, duration_ms },
 --          plan  = { timezone?, charge_decimals? = 6, rounding? = "half_up", rate_at? = "split" | "start",
@@ -141,12 +141,26 @@ local function decide(input, cap)
   return rate(call, plan, state, cap)
 end
 
+--- The hook pricing.normalize_number: {raw, plan} → {digits} or {error}, as rating reads a called number.
+local function normalize(input, cap)
+  local digits, why = cap.lib.e164.normalise(input.raw, input.plan, cap.text)
+  return { digits = digits, error = why }
+end
+
 return {
-  hook = "pricing.rate_usage",
-  api = 1,
-  needs = {
-    "decimal", "deck", "calendar", "text",
-    "lib.balances", "lib.blocks", "lib.bundles", "lib.e164", "lib.lines", "lib.order", "lib.tiers",
+  {
+    hook = "pricing.rate_usage",
+    api = 1,
+    needs = {
+      "decimal", "deck", "calendar", "text",
+      "lib.balances", "lib.blocks", "lib.bundles", "lib.e164", "lib.lines", "lib.order", "lib.tiers",
+    },
+    decide = decide,
   },
-  decide = decide,
+  {
+    hook = "pricing.normalize_number",
+    api = 1,
+    needs = { "text", "lib.e164" },
+    decide = normalize,
+  },
 }
