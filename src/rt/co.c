@@ -263,6 +263,15 @@ struct tg_await *tg_await_new(lua_State *L)
     return aw;
 }
 
+void tg_await_cancel(struct tg_await **await)
+{
+    struct tg_await *aw = *await;
+    *await = NULL;
+    if (aw->co->await == aw)
+        aw->co->await = NULL;
+    free(aw);
+}
+
 /* The continuation of every wait: what it returns is what the waiting function returns. */
 static int push_answer(lua_State *L, int status, lua_KContext ctx)
 {

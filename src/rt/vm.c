@@ -60,7 +60,7 @@ static bool module_path(const char *name, char *path, size_t size)
 static void push_chunk(lua_State *L, struct tg_vm *vm, const char *name)
 {
     char path[256], chunk_name[264];
-    size_t len;
+    size_t len = 0;
     const char *text = NULL;
     if (module_path(name, path, sizeof(path)))
         text = tg_luasource_file(vm->src, path, &len);
@@ -174,9 +174,15 @@ static int open_json(lua_State *L)
 
 static void open_tg(lua_State *L, const struct tg_vm_lib *libs)
 {
-    static const luaL_Reg own[] = {{"decimal", open_decimal},
-                                   {"json", open_json},
+    static const luaL_Reg own[] = {{"cache", tg_api_open_cache},
+                                   {"crypto", tg_api_open_crypto},
                                    {"db", tg_api_open_db},
+                                   {"decimal", open_decimal},
+                                   {"id", tg_api_open_id},
+                                   {"json", open_json},
+                                   {"log", tg_api_open_log},
+                                   {"metrics", tg_api_open_metrics},
+                                   {"money", tg_api_open_money},
                                    {"time", tg_api_open_time},
                                    {NULL, NULL}};
     lua_newtable(L);
