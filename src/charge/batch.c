@@ -249,7 +249,7 @@ void tg_batch_answer(struct tg_batch *b)
 /* --- the transaction ---------------------------------------------------------------------------------------------- */
 
 /* Inside BEGIN. 1: wallets are missing. */
-static int run(struct tg_batch *b, struct tg_err *err_r)
+static int run_steps(struct tg_batch *b, struct tg_err *err_r)
 {
     if (tg_batch_read_keys(b, err_r) != 0)
         return -1;
@@ -290,7 +290,7 @@ static int attempt(struct tg_batch *b, struct tg_err *err_r)
             prepare(b->items[i]);
         if (tg_sqlconn_begin(b->conn, err_r) != 0)
             return -1;
-        const int status = run(b, err_r);
+        const int status = run_steps(b, err_r);
         if (status == 0)
             return commit(b, err_r);
         tg_sqlconn_rollback(b->conn);

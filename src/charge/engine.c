@@ -195,7 +195,7 @@ static int attempt(struct tg_engine *e, struct tg_batch_item *const *items, size
     }
 }
 
-static void run(struct tg_engine *e, struct tg_queued **list, size_t n, int flags)
+static void run_batch(struct tg_engine *e, struct tg_queued **list, size_t n, int flags)
 {
     struct tg_batch_item *items[BATCH_OPS_MAX];
     struct tg_err err;
@@ -208,11 +208,11 @@ static void run(struct tg_engine *e, struct tg_queued **list, size_t n, int flag
         put_back(e, list, n, &err);
     } else if (n > 1) {
         count(e, &e->stats.bisections, 1);
-        run(e, list, n / 2, flags);
-        run(e, list + n / 2, n - n / 2, flags);
+        run_batch(e, list, n / 2, flags);
+        run_batch(e, list + n / 2, n - n / 2, flags);
     } else if (flags == 0) {
         count(e, &e->stats.bisections, 1);
-        run(e, list, 1, TG_BATCH_CAREFUL);
+        run_batch(e, list, 1, TG_BATCH_CAREFUL);
     } else {
         TG_LOG_ERROR("charge_operation_finished", TG_LOG_STR("code", tg_errcode_name(err.code)), TG_LOG_ERR(&err));
         tg_err_set(&err, TG_ERR_BUG, "the events could not be stored");
@@ -290,7 +290,7 @@ static void *engine_main(void *arg)
     struct tg_queued *list[BATCH_OPS_MAX];
     size_t n;
     while ((n = next_batch(e, list)) > 0)
-        run(e, list, n, 0);
+        run_batch(e, list, n, 0);
     return NULL;
 }
 
