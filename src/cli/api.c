@@ -177,7 +177,10 @@ int tg_api_problem(const struct tg_api_answer *answer, struct tg_err *err_r)
         detail = json_string_value(json_object_get(answer->json, "detail"));
     if (detail == NULL)
         detail = json_string_value(json_object_get(answer->json, "title"));
-    return tg_err_set(err_r, answer->status == 409 ? TG_ERR_CONFLICT : answer->status < 500 ? TG_ERR_INPUT : TG_ERR_UPSTREAM,
+    return tg_err_set(err_r,
+                      answer->status == 409  ? TG_ERR_CONFLICT
+                      : answer->status < 500 ? TG_ERR_INPUT
+                                             : TG_ERR_UPSTREAM,
                       "the server answers %d: %s%s%s", answer->status, pointer != NULL ? pointer : "",
                       pointer != NULL ? ": " : "", detail != NULL ? detail : "(no explanation)");
 }
@@ -186,8 +189,8 @@ int tg_api_json(struct tg_api *api, const char *method, const char *path, json_t
                 struct tg_err *err_r)
 {
     char *text = body != NULL ? json_dumps(body, JSON_COMPACT) : NULL;
-    struct tg_api_request req = {method, path, text != NULL ? "application/json" : NULL, text,
-                                 text != NULL ? strlen(text) : 0, NULL};
+    struct tg_api_request req = {
+        method, path, text != NULL ? "application/json" : NULL, text, text != NULL ? strlen(text) : 0, NULL};
     struct tg_api_answer answer = {0, NULL};
     int rc = tg_api_send(api, &req, &answer, err_r);
     if (rc == 0 && answer.status >= 300)

@@ -22,7 +22,7 @@ void tg_api_close(struct tg_api **api);
 
 struct tg_api_request {
     const char *method, *path; /* path begins with /v1 */
-    const char *content_type;  /* NULL: no body */
+    const char *content_type; /* NULL: no body */
     const char *body;
     size_t body_len;
     const char *idempotency_key; /* NULL: none */
@@ -47,7 +47,9 @@ int tg_api_problem(const struct tg_api_answer *answer, struct tg_err *err_r);
     {"url", "URL", "the server, http://127.0.0.1:8080 by default"},                                                    \
         {"key-file", "FILE", "holds the API key ($TOLLGATE_KEY_FILE, else var/demo-key)"},                             \
         {"ca-file", "FILE", "certificates to trust for https instead of the system's"},                                \
-        {"retry-seconds", "N", "go on trying for so long while the server is away (60)"}
+    {                                                                                                                  \
+        "retry-seconds", "N", "go on trying for so long while the server is away (60)"                                 \
+    }
 
 struct tg_args;
 /* Opens by those options; NULL after a message on stderr. */

@@ -15,11 +15,16 @@ int tg_cdr_columns_find(const struct tg_csv *csv, struct tg_cdr_columns *columns
         int *place;
         int is_needed;
     } columns[] = {
-        {"event_id", &columns_r->event_id, 1},     {"tenant", &columns_r->tenant, 1},
-        {"direction", &columns_r->direction, 0},   {"from", &columns_r->from, 0},
-        {"to", &columns_r->to, 1},                 {"started_at", &columns_r->started_at, 1},
-        {"answered_at", &columns_r->answered_at, 1}, {"ended_at", &columns_r->ended_at, 0},
-        {"duration_ms", &columns_r->duration_ms, 1}, {"status", &columns_r->status, 1},
+        {"event_id", &columns_r->event_id, 1},
+        {"tenant", &columns_r->tenant, 1},
+        {"direction", &columns_r->direction, 0},
+        {"from", &columns_r->from, 0},
+        {"to", &columns_r->to, 1},
+        {"started_at", &columns_r->started_at, 1},
+        {"answered_at", &columns_r->answered_at, 1},
+        {"ended_at", &columns_r->ended_at, 0},
+        {"duration_ms", &columns_r->duration_ms, 1},
+        {"status", &columns_r->status, 1},
     };
     for (size_t i = 0; i != sizeof(columns) / sizeof(columns[0]); ++i) {
         *columns[i].place = tg_csv_column(csv, columns[i].name);
@@ -83,8 +88,8 @@ int tg_cdr_event(const struct tg_csv *csv, const struct tg_cdr_columns *columns,
         return -1;
     format_seconds(ms, seconds, sizeof(seconds));
     json_t *properties = json_pack("{s:I}", "duration_ms", (json_int_t)ms);
-    json_t *event = json_pack("{s:s, s:s, s:s, s:O, s:o}", "source", source, "meter", "call.seconds", "quantity", seconds,
-                              "company", company, "properties", properties);
+    json_t *event = json_pack("{s:s, s:s, s:s, s:O, s:o}", "source", source, "meter", "call.seconds", "quantity",
+                              seconds, "company", company, "properties", properties);
     int rc = set_text(event, "event_id", field_at(csv, columns->event_id), err_r);
     rc |= set_text(event, "event_time", answered.len != 0 ? answered : field_at(csv, columns->started_at), err_r);
     rc |= set_text(properties, "to", field_at(csv, columns->to), err_r);

@@ -76,7 +76,8 @@ static void print_options(const struct tg_command *cmd)
 {
     for (const struct tg_option *o = options_of(cmd); o->name != NULL; ++o) {
         char head[64];
-        snprintf(head, sizeof(head), "--%s%s%s", o->name, o->value != NULL ? " " : "", o->value != NULL ? o->value : "");
+        snprintf(head, sizeof(head), "--%s%s%s", o->name, o->value != NULL ? " " : "",
+                 o->value != NULL ? o->value : "");
         printf("  %-24s %s\n", head, o->help);
     }
     printf("  %-24s %s\n", "--help", "this text");
@@ -92,7 +93,8 @@ static void print_help(const struct tg_command *cmd)
 
 static void print_overview(FILE *out, const struct tg_command *const *commands)
 {
-    fprintf(out, "usage: tollgate COMMAND [OPTIONS] [OPERANDS]\n\nCharges, bills and gets paid for AI call centers.\n\n");
+    fprintf(out,
+            "usage: tollgate COMMAND [OPTIONS] [OPERANDS]\n\nCharges, bills and gets paid for AI call centers.\n\n");
     for (; *commands != NULL; ++commands)
         fprintf(out, "  %-26s %s\n", (*commands)->name, (*commands)->summary);
     fprintf(out, "\n`tollgate COMMAND --help` says more; `man tollgate` says all.\n");
@@ -184,13 +186,8 @@ int tg_cli_main(const struct tg_command *const *commands, int argc, char **argv)
         return TG_EXIT_USAGE;
     }
     switch (parse(cmd, argc - n_words, argv + n_words, &args)) {
-    case 0:
-        return cmd->run(&args);
-    case 1:
-        print_help(cmd);
-        return TG_EXIT_OK;
-    default:
-        print_usage(stderr, cmd);
-        return TG_EXIT_USAGE;
+    case 0: return cmd->run(&args);
+    case 1: print_help(cmd); return TG_EXIT_OK;
+    default: print_usage(stderr, cmd); return TG_EXIT_USAGE;
     }
 }

@@ -11,12 +11,12 @@
 enum {
     TG_EXIT_OK = 0,
     TG_EXIT_FAILED = 1, /* it could not be done; stderr says why */
-    TG_EXIT_USAGE = 2,  /* the command line is wrong; nothing was done */
-    TG_EXIT_PARTLY = 3  /* done, but something needs a look: rejected rows, differences found */
+    TG_EXIT_USAGE = 2, /* the command line is wrong; nothing was done */
+    TG_EXIT_PARTLY = 3 /* done, but something needs a look: rejected rows, differences found */
 };
 
 struct tg_option {
-    const char *name;  /* without the dashes */
+    const char *name; /* without the dashes */
     const char *value; /* what to call its value, "FILE"; NULL: a flag */
     const char *help;
 };
@@ -36,11 +36,11 @@ bool tg_args_has(const struct tg_args *args, const char *name);
 int tg_args_int(const struct tg_args *args, const char *name, long min, long max, long fallback, long *n_r);
 
 struct tg_command {
-    const char *name;     /* "import cdrs" */
+    const char *name; /* "import cdrs" */
     const char *operands; /* "FILE", "" none, "[ARGS…]" */
     int n_operands_min, n_operands_max; /* -1: any, and options end at the first operand */
-    const char *summary;  /* half a line */
-    const char *details;  /* paragraphs for --help and the manual */
+    const char *summary; /* half a line */
+    const char *details; /* paragraphs for --help and the manual */
     const struct tg_option *options; /* ends with a NULL name; NULL: none */
     int (*run)(const struct tg_args *args);
 };

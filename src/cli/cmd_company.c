@@ -23,10 +23,11 @@ static int write_key(const char *path, const char *key, struct tg_err *err_r)
 /* Leaves the table {company=, key=} on the stack. */
 static int create(struct tg_script *script, const char *name, const char *currency, struct tg_err *err_r)
 {
-    static const char chunk[] = "local made, err = require('identity.admin').create_platform(...)\n"
-                                "if made then return made end\n"
-                                "local first = err.errors and err.errors[1]\n"
-                                "return nil, (first and first.pointer .. ': ' .. first.detail) or err.detail or err.code";
+    static const char chunk[] =
+        "local made, err = require('identity.admin').create_platform(...)\n"
+        "if made then return made end\n"
+        "local first = err.errors and err.errors[1]\n"
+        "return nil, (first and first.pointer .. ': ' .. first.detail) or err.detail or err.code";
     lua_State *L = tg_script_state(script);
     if (luaL_loadstring(L, chunk) != LUA_OK)
         return tg_err_set(err_r, TG_ERR_BUG, "%s", lua_tostring(L, -1));
@@ -84,7 +85,12 @@ static const struct tg_option options[] = {
     {NULL, NULL, NULL},
 };
 const struct tg_command tg_cmd_company_create = {
-    "company create-platform", "", 0, 0, "Makes a platform company with a wallet and its first API key",
+    "company create-platform",
+    "",
+    0,
+    0,
+    "Makes a platform company with a wallet and its first API key",
     "A platform is the root of a tree: every other company is made below one, over the API. The key may do everything "
     "there.",
-    options, run};
+    options,
+    run};

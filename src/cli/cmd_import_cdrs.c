@@ -111,7 +111,7 @@ static int on_tenant_row(struct import *im, struct tg_csv *csv, int row_rc, cons
 struct batch {
     json_t *events;
     size_t lines[10000]; /* of each event, for complaints */
-    size_t n_rows;       /* with the broken ones */
+    size_t n_rows; /* with the broken ones */
     uint64_t number;
 };
 
@@ -364,8 +364,8 @@ static int open_state(struct import *im, const char *url, struct tg_err *err_r)
     bool is_resumed;
     tg_sha256(im->file.bytes, im->file.len, digest);
     tg_hex(digest, sizeof(digest), hex);
-    snprintf(identity, sizeof(identity), "%.300s\n%.300s\n%.100s\n%zu\n%s", url != NULL ? url : "", im->source, im->deck,
-             im->batch_rows, hex);
+    snprintf(identity, sizeof(identity), "%.300s\n%.300s\n%.100s\n%zu\n%s", url != NULL ? url : "", im->source,
+             im->deck, im->batch_rows, hex);
     if (tg_import_state_open(identity, &im->state, &is_resumed, err_r) != 0)
         return -1;
     if (is_resumed)
@@ -403,7 +403,8 @@ static int run(const struct tg_args *args)
     im.deck = tg_args_get(args, "deck");
     im.source = source != NULL ? source : "cdrs";
     if (im.deck == NULL) {
-        tg_cli_fail(args, "--deck ID is needed: the rate deck that prices the calls (`tollgate import deck` prints it)");
+        tg_cli_fail(args,
+                    "--deck ID is needed: the rate deck that prices the calls (`tollgate import deck` prints it)");
         return TG_EXIT_USAGE;
     }
     if (tg_args_int(args, "batch-rows", 1, 10000, 2000, &batch_rows) != 0)
@@ -417,8 +418,7 @@ static int run(const struct tg_args *args)
     im.companies = json_object();
     int rc = import_file(&im, &err);
     if (rc != 0)
-        tg_cli_fail(args, "%s%s", err.text,
-                    err.code == TG_ERR_UPSTREAM ? "; run the same command again to go on" : "");
+        tg_cli_fail(args, "%s%s", err.text, err.code == TG_ERR_UPSTREAM ? "; run the same command again to go on" : "");
     if (im.complaints > COMPLAINTS_MAX)
         fprintf(stderr, "… and %u rows more\n", im.complaints - COMPLAINTS_MAX);
     json_decref(im.companies);
@@ -436,11 +436,16 @@ static const struct tg_option options[] = {
     {NULL, NULL, NULL},
 };
 const struct tg_command tg_cmd_import_cdrs = {
-    "import cdrs", "FILE", 1, 1, "Rates a file of call records (CSV) and charges them",
+    "import cdrs",
+    "FILE",
+    1,
+    1,
+    "Rates a file of call records (CSV) and charges them",
     "FILE has a header row with event_id, tenant, to, started_at, answered_at, duration_ms and status (also read: "
     "direction, from, ended_at). A company is made below the key's own for each tenant that is new. Each row is one "
     "usage event on the meter call.seconds.\n\n"
     "The command may be killed and run again: it goes on where it was, and nothing is charged twice. Running it again "
     "after it has finished counts every row as a duplicate and changes nothing. Totals are asked from the server: they "
     "are what its books say of this source between the first and the last call.",
-    options, run};
+    options,
+    run};

@@ -86,8 +86,8 @@ static void print_result(const struct tg_args *args, const char *id, const json_
         json_decref(out);
         return;
     }
-    fprintf(stderr, "version %lld: %lld rows, %lld priced, %lld blocked, %lld rejected\n", version, rows, priced, blocked,
-            rejected);
+    fprintf(stderr, "version %lld: %lld rows, %lld priced, %lld blocked, %lld rejected\n", version, rows, priced,
+            blocked, rejected);
     puts(id);
 }
 
@@ -161,8 +161,13 @@ static const struct tg_option options[] = {
     {NULL, NULL, NULL},
 };
 const struct tg_command tg_cmd_import_deck = {
-    "import deck", "FILE", 1, 1, "Loads a price list (CSV) as a rate deck and prints its id",
+    "import deck",
+    "FILE",
+    1,
+    1,
+    "Loads a price list (CSV) as a rate deck and prints its id",
     "FILE has a header row with prefix, name, per_minute, connect_fee, initial_s, increment_s, effective_from and "
     "effective_to (also read: min_s, blocked, when). Damaged rows are listed and nothing is loaded unless you accept "
     "the report. Loading the same file again changes nothing.",
-    options, run};
+    options,
+    run};

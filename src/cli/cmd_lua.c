@@ -35,12 +35,22 @@ static const struct tg_option options[] = {
     {NULL, NULL, NULL},
 };
 const struct tg_command tg_cmd_lua = {
-    "lua", "FILE [ARGS…]", 1, -1, "Runs a Lua script with tg.*",
+    "lua",
+    "FILE [ARGS…]",
+    1,
+    -1,
+    "Runs a Lua script with tg.*",
     "The script may require the application's modules and use tg.db, tg.redis and tg.http: calls that wait in the "
     "server block here. The database and Redis are those of the environment.",
-    options, run_lua};
+    options,
+    run_lua};
 const struct tg_command tg_cmd_busted = {
-    "busted", "[ARGS…]", 0, -1, "Runs busted specs with tg.*",
+    "busted",
+    "[ARGS…]",
+    0,
+    -1,
+    "Runs busted specs with tg.*",
     "As plain busted, in our interpreter. Specs of rules and of pure modules need no server: "
     "`lua5.4 /usr/bin/busted` runs them, too.",
-    options, run_busted};
+    options,
+    run_busted};

@@ -88,11 +88,21 @@ static const struct tg_option options[] = {
     {NULL, NULL, NULL},
 };
 const struct tg_command tg_cmd_migrate_up = {
-    "migrate up", "", 0, 0, "Brings the database to this release's schema",
+    "migrate up",
+    "",
+    0,
+    0,
+    "Brings the database to this release's schema",
     "Each migration runs once; a second runner waits for the first. A migration that was changed after it had been "
     "applied is refused. $TOLLGATE_OWNER_URL, when set, names the user that may change tables; the user of "
     "$TOLLGATE_DATABASE_URL then gets the rights of grants.txt, and no others.",
-    options, run_up};
-const struct tg_command tg_cmd_migrate_status = {
-    "migrate status", "", 0, 0, "Lists the migrations and what is pending",
-    "Changes nothing. Exit code 3 when something is pending.", options, run_status};
+    options,
+    run_up};
+const struct tg_command tg_cmd_migrate_status = {"migrate status",
+                                                 "",
+                                                 0,
+                                                 0,
+                                                 "Lists the migrations and what is pending",
+                                                 "Changes nothing. Exit code 3 when something is pending.",
+                                                 options,
+                                                 run_status};

@@ -13,7 +13,7 @@
 
 struct tally {
     size_t passed, failed;
-    json_t *skipped;  /* {op: how many} */
+    json_t *skipped; /* {op: how many} */
     json_t *failures; /* [{id, place, expected, actual}] */
     bool quiet;
 };
@@ -126,8 +126,7 @@ static void print_skipped(const json_t *skipped)
 {
     const char *op;
     json_t *n;
-    json_object_foreach((json_t *)skipped, op, n)
-        printf("%d skipped: %s\n", (int)json_integer_value(n), op);
+    json_object_foreach((json_t *)skipped, op, n) printf("%d skipped: %s\n", (int)json_integer_value(n), op);
 }
 
 /* --- the command --------------------------------------------------------------------------------------------------------- */
@@ -188,14 +187,20 @@ static int run_cases(const struct tg_args *args)
     return status;
 }
 
-static const struct tg_option options[] = {
-    {"json", NULL, "End with one line of JSON instead: passed, failed, skipped, failures"},
-    {"lua-dir", "DIR", "Where the rules are (default: lua here, or beside the program)"},
-    {"decks", "DIR", "Where deck files that a case names are looked for first"},
-    {NULL, NULL, NULL}};
+static const struct tg_option options[] = {{"json", NULL,
+                                            "End with one line of JSON instead: passed, failed, skipped, failures"},
+                                           {"lua-dir", "DIR",
+                                            "Where the rules are (default: lua here, or beside the program)"},
+                                           {"decks", "DIR", "Where deck files that a case names are looked for first"},
+                                           {NULL, NULL, NULL}};
 
 const struct tg_command tg_cmd_rating_cases = {
-    "rating cases", "FILE", 1, 1, "Runs a file of rating cases through the rule VM",
+    "rating cases",
+    "FILE",
+    1,
+    1,
+    "Runs a file of rating cases through the rule VM",
     "Each case is {id, title, op, input, expected}. Operations: rate, rate_many, normalize, import_deck; others are\n"
     "counted as skipped. Ends with 'N passed, N failed'; exit code 1 when one failed.",
-    options, run_cases};
+    options,
+    run_cases};

@@ -33,11 +33,16 @@ static int run_manual(const struct tg_args *args)
     return TG_EXIT_OK;
 }
 
-const struct tg_command tg_cmd_version = {
-    "version", "", 0, 0, "Prints the version and the libraries it was built with",
-    "Says whether libh2o is the hardened one; without it HTTP/2 is off.", NULL, run_version};
+const struct tg_command tg_cmd_version = {"version",
+                                          "",
+                                          0,
+                                          0,
+                                          "Prints the version and the libraries it was built with",
+                                          "Says whether libh2o is the hardened one; without it HTTP/2 is off.",
+                                          NULL,
+                                          run_version};
 const struct tg_command tg_cmd_completion = {
-    "completion", "", 0, 0, "Prints the completion for bash", "Use: source <(tollgate completion)", NULL,
+    "completion",  "", 0, 0, "Prints the completion for bash", "Use: source <(tollgate completion)", NULL,
     run_completion};
 const struct tg_command tg_cmd_manual = {
     "manual", "", 0, 0, "Prints the manual page (roff)", "Use: tollgate manual | man -l -", NULL, run_manual};

@@ -6,7 +6,9 @@
 #include "io/sqlconn.h"
 
 #define TG_DATABASE_OPTIONS                                                                                            \
-    {"database", "URL", "mysql://user@host/database?socket=PATH ($TOLLGATE_DATABASE_URL; a password only there)"}
+    {                                                                                                                  \
+        "database", "URL", "mysql://user@host/database?socket=PATH ($TOLLGATE_DATABASE_URL; a password only there)"    \
+    }
 
 /* By --database, else owner's TOLLGATE_OWNER_URL (for migrations), else TOLLGATE_DATABASE_URL. -1 after a
  * message on stderr. */

@@ -102,11 +102,12 @@ static int write_durably(const char *path, const char *text, struct tg_err *err_
 int tg_import_state_save(const struct tg_import_state *state, struct tg_err *err_r)
 {
     char aside[sizeof(state->path) + 8];
-    json_t *json = json_pack("{s:s, s:I}", "import_id", state->import_id, "batches_done", (json_int_t)state->batches_done);
+    json_t *json =
+        json_pack("{s:s, s:I}", "import_id", state->import_id, "batches_done", (json_int_t)state->batches_done);
     for (size_t i = 0; i != N_COUNT_FIELDS; ++i)
         json_object_set_new(json, count_fields[i].key,
-                            json_integer((json_int_t) * (const uint64_t *)((const char *)&state->counts +
-                                                                           count_fields[i].offset)));
+                            json_integer((json_int_t) *
+                                         (const uint64_t *)((const char *)&state->counts + count_fields[i].offset)));
     char *text = json_dumps(json, JSON_COMPACT);
     json_decref(json);
     snprintf(aside, sizeof(aside), "%s.new", state->path);

@@ -23,8 +23,7 @@ static int read_time(const json_t *json, const char *name, int64_t *us_r, struct
     struct tg_err err;
     if (value == NULL || json_is_null(value))
         return 0;
-    if (!json_is_string(value) ||
-        tg_time_parse(json_string_value(value), json_string_length(value), us_r, &err) != 0)
+    if (!json_is_string(value) || tg_time_parse(json_string_value(value), json_string_length(value), us_r, &err) != 0)
         return tg_err_set(err_r, TG_ERR_INPUT, "%s: a time like 2026-07-15T10:00:00Z expected", name);
     return 1;
 }
@@ -35,8 +34,7 @@ static int read_decimal(const json_t *json, const char *name, struct tg_decimal 
     struct tg_err err;
     if (value == NULL || json_is_null(value))
         return 0;
-    if (!json_is_string(value) ||
-        tg_decimal_parse(json_string_value(value), json_string_length(value), d_r, &err) != 0)
+    if (!json_is_string(value) || tg_decimal_parse(json_string_value(value), json_string_length(value), d_r, &err) != 0)
         return tg_err_set(err_r, TG_ERR_INPUT, "%s: an amount as a text expected", name);
     return 0;
 }
@@ -84,8 +82,8 @@ static int read_row(const json_t *json, struct tg_deck_row *row, struct tg_deck_
         read_decimal(json, "connect_fee", &row->connect_fee, err_r) != 0 ||
         read_seconds(json, "initial_s", 1, &row->initial_s, err_r) != 0 ||
         read_seconds(json, "increment_s", 1, &row->increment_s, err_r) != 0 ||
-        read_seconds(json, "min_s", 0, &row->min_s, err_r) != 0 ||
-        read_time(json, "from", &row->from_us, err_r) < 0 || read_time(json, "to", &row->to_us, err_r) < 0)
+        read_seconds(json, "min_s", 0, &row->min_s, err_r) != 0 || read_time(json, "from", &row->from_us, err_r) < 0 ||
+        read_time(json, "to", &row->to_us, err_r) < 0)
         return -1;
     row->blocked = json_is_true(json_object_get(json, "blocked"));
     return read_steps(json, row, steps, err_r);
@@ -281,8 +279,7 @@ static json_t *rate_event(const struct tg_rating_runner *runner, struct rating *
     return result;
 }
 
-static int run_rate(const struct tg_rating_runner *runner, const json_t *input, json_t **actual_r,
-                    struct tg_err *err_r)
+static int run_rate(const struct tg_rating_runner *runner, const json_t *input, json_t **actual_r, struct tg_err *err_r)
 {
     struct rating rating;
     if (open_rating(input, &rating, err_r) != 0)
@@ -436,9 +433,8 @@ static bool matches(const json_t *expected, const json_t *actual, struct tg_strb
     if (json_typeof(expected) != json_typeof(actual))
         return false;
     if (json_is_object(expected)) {
-        json_object_foreach((json_t *)expected, name, value)
-            if (!matches_at(name, value, json_object_get(actual, name), place))
-                return false;
+        json_object_foreach((json_t *)expected, name,
+                            value) if (!matches_at(name, value, json_object_get(actual, name), place)) return false;
         return true;
     }
     if (!json_is_array(expected))

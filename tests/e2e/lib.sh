@@ -118,6 +118,7 @@ hosts:
   default:
     paths:
       "/":
+        tollgate.status: ON
         tollgate.app: ON
 END
     } >"$dir/h2o.conf"

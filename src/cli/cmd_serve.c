@@ -1,0 +1,222 @@
+/* cmd_serve - `tollgate serve`, `tollgate config check` and `tollgate reload`: wiring of the server.
+ *
+ * Order: configuration → listeners (signals are blocked before any thread begins) → the ledger engine → event loops.
+ * The end comes in reverse: the loops have drained when tg_server_run() returns, then the engine answers what is left.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/fault.h"
+#include "base/log.h"
+#include "charge/engine.h"
+#include "cli/commands.h"
+#include "web/conf.h"
+#include "web/directives.h"
+#include "web/server.h"
+
+static const char *conf_path(const struct tg_args *args)
+{
+    const char *path = tg_args_get(args, "conf");
+    return path != NULL ? path : "h2o.conf";
+}
+
+/* --- serve */
+
+/* A new generation brings its rules: the engine takes them first, so that a broken rule refuses the generation. */
+static int on_generation(struct tg_luasource *src, void *arg, struct tg_err *err_r)
+{
+    return tg_engine_swap_rules(arg, src, err_r);
+}
+
+static void on_ready(void *arg)
+{
+    (void)arg;
+    TG_LOG_INFO("server_ready", TG_LOG_STR("version", TG_VERSION));
+}
+
+static int start_engine(const struct tg_conf *conf, struct tg_engine **engine_r, struct tg_err *err_r)
+{
+    struct tg_dburl url;
+    struct tg_luasource *src = NULL;
+    struct tg_engine_settings set = {0};
+    if (conf->database_url == NULL)
+        return tg_err_set(err_r, TG_ERR_INPUT, "no database: set TOLLGATE_DATABASE_URL, or tollgate.database in %s",
+                          conf->path);
+    if (tg_dburl_parse(conf->database_url, &url, err_r) != 0)
+        return -1;
+    int rc = tg_luasource_read(conf->lua_dir, &src, err_r);
+    if (rc == 0)
+        rc = tg_engine_new(&url, src, &set, engine_r, err_r);
+    tg_luasource_unref(&src);
+    tg_dburl_deinit(&url);
+    return rc;
+}
+
+static int serve(struct tg_conf *conf, struct tg_err *err_r)
+{
+    struct tg_engine *engine = NULL;
+    if (tg_server_open(conf, err_r) != 0 || start_engine(conf, &engine, err_r) != 0)
+        return -1;
+    struct tg_vm_lib libs[] = {{"usage", tg_charge_open_usage, engine},
+                               {"decks", tg_charge_open_decks, engine},
+                               {NULL, NULL, NULL}};
+    struct tg_server_hooks hooks = {on_generation, on_ready, engine};
+    int rc = tg_server_run(conf, libs, &hooks, err_r);
+    tg_engine_free(&engine);
+    return rc;
+}
+
+static int run_serve(const struct tg_args *args)
+{
+    struct tg_conf *conf = NULL;
+    struct tg_err err;
+#ifdef TG_FAULTS
+    if (tg_fault_arm_from_environment(&err) != 0)
+        return tg_cli_fail(args, "TOLLGATE_FAULTS: %s", err.text);
+#endif
+    if (tg_conf_load(conf_path(args), &conf, &err) != 0)
+        return tg_cli_fail(args, "%s", err.text);
+    int rc = serve(conf, &err);
+    tg_conf_free(&conf);
+    if (rc < 0)
+        return tg_cli_fail(args, "%s", err.text);
+    return rc == 0 ? TG_EXIT_OK : TG_EXIT_PARTLY;
+}
+
+static const struct tg_option serve_options[] = {
+    {"conf", "FILE", "the configuration (h2o.conf)"},
+    {NULL, NULL, NULL},
+};
+const struct tg_command tg_cmd_serve = {
+    "serve",
+    "",
+    0,
+    0,
+    "Serves until it gets SIGTERM or SIGINT",
+    "SIGHUP (or `tollgate reload`) swaps the Lua application, the rules and the certificates and opens the logs again; "
+    "a changed configuration takes a new process. On SIGTERM requests in work finish first; exit code 3 when some were "
+    "cut off.",
+    serve_options,
+    run_serve};
+
+/* --- config check */
+
+static void list_directives(void)
+{
+    size_t n;
+    const struct tg_directive *all = tg_directives(&n);
+    for (size_t i = 0; i != n; ++i)
+        printf("%s (%s): %s; default %s\n    %s\n", all[i].name, all[i].level, all[i].value, all[i].standard,
+               all[i].doc);
+}
+
+static int run_config_check(const struct tg_args *args)
+{
+    struct tg_conf *conf = NULL;
+    struct tg_err err;
+    if (tg_args_has(args, "list")) {
+        list_directives();
+        return TG_EXIT_OK;
+    }
+    if (tg_conf_load(conf_path(args), &conf, &err) != 0)
+        return tg_cli_fail(args, "%s", err.text);
+    printf("%s is fine: %zu listeners\n", conf_path(args), conf->n_listeners);
+    tg_conf_free(&conf);
+    return TG_EXIT_OK;
+}
+
+static const struct tg_option config_options[] = {
+    {"conf", "FILE", "the configuration (h2o.conf)"},
+    {"list", NULL, "print every directive of ours: where it stands, what it takes, its default, what it is for"},
+    {NULL, NULL, NULL},
+};
+const struct tg_command tg_cmd_config_check = {
+    "config check",
+    "",
+    0,
+    0,
+    "Reads the configuration and says what is wrong with it",
+    "Opens nothing and changes nothing. A fault is told as file:line:column and a sentence.",
+    config_options,
+    run_config_check};
+
+/* --- reload */
+
+static int control_socket(const struct tg_args *args, char *path, size_t size, struct tg_err *err_r)
+{
+    const char *given = tg_args_get(args, "control-socket");
+    struct tg_conf *conf = NULL;
+    if (given != NULL) {
+        snprintf(path, size, "%s", given);
+        return 0;
+    }
+    if (tg_conf_load(conf_path(args), &conf, err_r) != 0)
+        return -1;
+    int rc = 0;
+    if (conf->control_socket != NULL)
+        snprintf(path, size, "%s", conf->control_socket);
+    else
+        rc = tg_err_set(err_r, TG_ERR_INPUT, "%s has no tollgate.control-socket", conf_path(args));
+    tg_conf_free(&conf);
+    return rc;
+}
+
+/* One line there, one line back. */
+static int converse(const char *path, const char *request, char *answer, size_t size, struct tg_err *err_r)
+{
+    struct sockaddr_un addr = {.sun_family = AF_UNIX};
+    size_t len = 0;
+    ssize_t n;
+    if (strlen(path) >= sizeof(addr.sun_path))
+        return tg_err_set(err_r, TG_ERR_INPUT, "the control socket's path is too long");
+    memcpy(addr.sun_path, path, strlen(path));
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd == -1 || connect(fd, (struct sockaddr *)&addr, sizeof(addr)) != 0 ||
+        write(fd, request, strlen(request)) != (ssize_t)strlen(request)) {
+        tg_err_set(err_r, TG_ERR_UPSTREAM, "%s: %m (is the server running?)", path);
+        if (fd != -1)
+            close(fd);
+        return -1;
+    }
+    while (len + 1 < size && (n = read(fd, answer + len, size - 1 - len)) > 0)
+        len += (size_t)n;
+    close(fd);
+    answer[len] = '\0';
+    answer[strcspn(answer, "\n")] = '\0';
+    return len > 0 ? 0 : tg_err_set(err_r, TG_ERR_UPSTREAM, "%s: the server hung up without an answer", path);
+}
+
+static int run_reload(const struct tg_args *args)
+{
+    char path[512], answer[2048];
+    struct tg_err err;
+    if (control_socket(args, path, sizeof(path), &err) != 0 ||
+        converse(path, "reload\n", answer, sizeof(answer), &err) != 0)
+        return tg_cli_fail(args, "%s", err.text);
+    if (strncmp(answer, "ok ", 3) != 0)
+        return tg_cli_fail(args, "refused, the running release goes on: %s",
+                           strncmp(answer, "error ", 6) == 0 ? answer + 6 : answer);
+    printf("generation %s serves\n", answer + 3);
+    return TG_EXIT_OK;
+}
+
+static const struct tg_option reload_options[] = {
+    {"conf", "FILE", "the configuration of the running server (h2o.conf)"},
+    {"control-socket", "PATH", "its control socket, instead of asking the configuration"},
+    {NULL, NULL, NULL},
+};
+const struct tg_command tg_cmd_reload = {
+    "reload",
+    "",
+    0,
+    0,
+    "Swaps the Lua application, the rules and the certificates of a running server",
+    "The next generation is built aside and checked; a broken one is refused with file and line and the old one goes "
+    "on. No request fails.",
+    reload_options,
+    run_reload};
