@@ -129,8 +129,12 @@ size_t tg_id_format(struct tg_id id, const char *prefix, char out[static TG_ID_T
 
 static int digit_value(char c)
 {
-    const char *found = c == '\0' ? NULL : strchr(alphabet, c);
-    return found == NULL ? -1 : (int)(found - alphabet);
+    static const int8_t values[] = {/* of a … z; i, l, o and u are none */
+                                    10, 11, 12, 13, 14, 15, 16, 17, -1, 18, 19, -1, 20,
+                                    21, -1, 22, 23, 24, 25, 26, -1, 27, 28, 29, 30, 31};
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    return c >= 'a' && c <= 'z' ? values[c - 'a'] : -1;
 }
 
 static int bad_id(const char *prefix, struct tg_err *err_r)

@@ -2,7 +2,6 @@
 #include "base/jsonw.h"
 
 #include <assert.h>
-#include <inttypes.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -141,8 +140,16 @@ void tg_jsonw_str(struct tg_jsonw *w, const char *str)
 
 void tg_jsonw_int(struct tg_jsonw *w, int64_t n)
 {
+    char text[20], *at = text + sizeof(text); /* printf would take three times as long */
+    uint64_t rest = n < 0 ? -(uint64_t)n : (uint64_t)n;
     begin_value(w);
-    tg_strbuf_printf(w->out, "%" PRId64, n);
+    do {
+        *--at = (char)('0' + rest % 10);
+        rest /= 10;
+    } while (rest != 0);
+    if (n < 0)
+        *--at = '-';
+    tg_strbuf_append(w->out, at, (size_t)(text + sizeof(text) - at));
 }
 
 void tg_jsonw_bool(struct tg_jsonw *w, bool b)

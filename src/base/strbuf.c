@@ -88,15 +88,19 @@ void tg_strbuf_append_str(struct tg_strbuf *buf, const char *str)
 void tg_strbuf_printf(struct tg_strbuf *buf, const char *fmt, ...)
 {
     va_list ap;
+    size_t room = buf->overflowed ? 1 : buf->capacity - buf->len; /* with the NUL */
     va_start(ap, fmt);
-    int len = vsnprintf(NULL, 0, fmt, ap);
+    int len = vsnprintf(buf->bytes + buf->len, room, fmt, ap);
     va_end(ap);
     assert(len >= 0);
-    if (!reserve(buf, (size_t)len))
-        return;
-    va_start(ap, fmt);
-    vsnprintf(buf->bytes + buf->len, (size_t)len + 1, fmt, ap);
-    va_end(ap);
+    if ((size_t)len >= room || buf->overflowed) { /* cut: undo, make room, once more */
+        buf->bytes[buf->len] = '\0';
+        if (!reserve(buf, (size_t)len))
+            return;
+        va_start(ap, fmt);
+        vsnprintf(buf->bytes + buf->len, (size_t)len + 1, fmt, ap);
+        va_end(ap);
+    }
     buf->len += (size_t)len;
 }
 

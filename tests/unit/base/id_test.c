@@ -91,6 +91,20 @@ TEST(the_specifications_invalid_ids)
     contains(err.text, "'co_'");
 }
 
+TEST(each_byte_is_of_the_alphabet_or_refused)
+{
+    for (int c = 0; c < 256; c++) {
+        struct tg_id id;
+        char text[] = "co_00000000000000000000000000";
+        text[28] = (char)c;
+        const char *place = c == 0 ? NULL : strchr(alphabet, c);
+        tap_case("byte %d", c);
+        is_int(tg_id_parse(text, 29, "co", &id, NULL), place == NULL ? -1 : 0);
+        if (place != NULL)
+            is_int(id.bytes[15], place - alphabet);
+    }
+}
+
 TEST(a_prefix_that_is_none_is_a_bug)
 {
     char text[TG_ID_TEXT_SIZE];

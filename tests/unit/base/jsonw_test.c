@@ -32,6 +32,8 @@ TEST(writes_every_kind_of_value_with_the_commas_right)
     tg_jsonw_array(&w);
     tg_jsonw_int(&w, INT64_MIN);
     tg_jsonw_int(&w, 9007199254740993); /* 2^53 + 1 */
+    tg_jsonw_int(&w, 0);
+    tg_jsonw_int(&w, INT64_MAX);
     tg_jsonw_bool(&w, true);
     tg_jsonw_bool(&w, false);
     tg_jsonw_null(&w);
@@ -51,7 +53,8 @@ TEST(writes_every_kind_of_value_with_the_commas_right)
     tg_jsonw_str_n(&w, "Jos\303\251 and more", 5);
     tg_jsonw_object_end(&w);
     is_str(buf.bytes,
-           "{\"empty\":[],\"list\":[-9223372036854775808,9007199254740993,true,false,null,{},{\"a\":1}],"
+           "{\"empty\":[],\"list\":[-9223372036854775808,9007199254740993,0,9223372036854775807,true,false,null,{},{"
+           "\"a\":1}],"
            "\"rate\":\"-0.024\",\"charge\":{\"amount\":\"0.024\",\"currency\":\"USD\"},"
            "\"id\":\"inv_00000000000000000000000000\",\"at\":\"2026-07-15T10:00:00Z\",\"name\":\"Jos\303\251\"}");
 }

@@ -20,6 +20,20 @@ TEST(grows_and_stays_terminated)
     tg_strbuf_deinit(&buf);
 }
 
+TEST(prints_whether_there_is_room_already_or_not)
+{
+    for (int len = 100; len < 300; len++) {
+        struct tg_strbuf buf;
+        tg_strbuf_init(&buf, 250);
+        tg_strbuf_append_str(&buf, "<");
+        tg_strbuf_printf(&buf, "%0*d", len, 7);
+        is_int(buf.len, len <= 249 ? len + 1 : 1);
+        is_int(strlen(buf.bytes), buf.len);
+        is_int(tg_strbuf_overflowed(&buf), len > 249);
+        tg_strbuf_deinit(&buf);
+    }
+}
+
 TEST(holds_exactly_its_limit)
 {
     struct tg_strbuf buf;
