@@ -38,6 +38,13 @@ uint64_t tg_clock_mono_us(void)
     return (uint64_t)ts.tv_sec * (uint64_t)SECOND_US + (uint64_t)ts.tv_nsec / 1000;
 }
 
+uint64_t tg_clock_thread_cpu_us(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+    return (uint64_t)ts.tv_sec * (uint64_t)SECOND_US + (uint64_t)ts.tv_nsec / 1000;
+}
+
 void tg_clock_set_us(int64_t now_us)
 {
     atomic_store_explicit(&frozen_us, now_us == RUNNING ? RUNNING + 1 : now_us, memory_order_relaxed);
