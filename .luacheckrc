@@ -1,7 +1,7 @@
 -- What the linter holds against the Lua of this house.
 std = "lua54"
 max_line_length = 120
-include_files = { "lua", "tests" }
+include_files = { "lua/**/*.lua", "tests/**/*.lua" }
 exclude_files = { "tests/fixtures/broken" }
 
 files["lua"] = { read_globals = { "tg" } }

@@ -1,5 +1,6 @@
 --- Requests about rate decks.
 local errors = require("core.errors")
+local operations = require("operations.service")
 local page = require("core.page")
 local request = require("core.request")
 local schema = require("catalog.schema")
@@ -32,12 +33,15 @@ function handler.create_deck(req)
   if not input then
     return nil, err
   end
-  local deck
-  deck, err = service.create_deck(input)
-  if not deck then
-    return nil, err
-  end
-  return 201, show_deck(deck), { location = "/v1/rate-decks/" .. deck.id }
+  return operations.once(req, "POST /v1/rate-decks", function(record)
+    local deck, failed = service.create_deck(input, function(tx, row)
+      return record(tx, 201, show_deck(row))
+    end)
+    if not deck then
+      return nil, failed
+    end
+    return 201, show_deck(deck), { location = "/v1/rate-decks/" .. deck.id }
+  end)
 end
 
 --- GET /v1/rate-decks

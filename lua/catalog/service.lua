@@ -2,6 +2,7 @@
 -- Report, then accept: a file with damaged rows loads nothing until somebody has said, of this very file, that the
 -- rest will do. The same file again is the same version, so a load can be repeated without harm.
 local errors = require("core.errors")
+local operations = require("operations.service")
 local store = require("catalog.store")
 
 local service = {}
@@ -45,15 +46,19 @@ function service.rates_charged(deck, version, prefixes)
 end
 
 --- Creates an empty deck of the caller's company.
-function service.create_deck(input)
-  local id = tg.id.new("deck")
-  local done, err = store.insert_deck({ id = id, name = input.name, currency = input.currency, now = tg.time.now() })
-  if errors.is_duplicate(err) then
-    return nil, errors.conflict("deck_exists", ("There is a rate deck named %s."):format(input.name))
-  elseif not done then
-    return nil, err
-  end
-  return service.deck(id)
+---@param record fun(tx: table, row: table): any, table? last thing in the transaction that creates it
+function service.create_deck(input, record)
+  local deck = { id = tg.id.new("deck"), name = input.name, currency = input.currency, now = tg.time.now() }
+  return tg.db.transaction(function(tx)
+    local done, err = store.insert_deck(tx, deck)
+    if errors.is_duplicate(err) then
+      return nil, errors.conflict("deck_exists", ("There is a rate deck named %s."):format(input.name))
+    end
+    if not done then
+      return nil, err
+    end
+    return operations.finish(tx, record, store.deck(deck.id, tx))
+  end)
 end
 
 local function report_of(parsed)

@@ -68,7 +68,11 @@ local sql <const> = tg.db.declare({
 local ROWS_AT_ONCE <const> = 2000
 
 --- A deck, own or below, with the report of its active version.
-function store.deck(id)
+---@param tx table? of the transaction that is open
+function store.deck(id, tx)
+  if tx then
+    return tx:one(sql.deck, { id = id })
+  end
   return tg.db.one(sql.deck, { id = id })
 end
 
@@ -81,8 +85,8 @@ function store.sellable(id, seller)
   return tg.db.one(sql.sellable, { id = id, seller = seller })
 end
 
-function store.insert_deck(deck)
-  return tg.db.execute(sql.insert_deck, deck)
+function store.insert_deck(tx, deck)
+  return tx:execute(sql.insert_deck, deck)
 end
 
 function store.lock_deck(tx, id)

@@ -1,4 +1,5 @@
 --- Requests about companies and keys.
+local operations = require("operations.service")
 local page = require("core.page")
 local request = require("core.request")
 local schema = require("identity.schema")
@@ -52,11 +53,15 @@ function handler.create_company(req)
   if not input then
     return nil, err
   end
-  local company, created = service.create_company(input, req.principal.company)
-  if not company then
-    return nil, created
-  end
-  return created and 201 or 200, show_company(company), { location = "/v1/companies/" .. company.id }
+  return operations.once(req, "POST /v1/companies", function(record)
+    local company, created = service.create_company(input, req.principal.company, function(tx, row)
+      return record(tx, 201, show_company(row))
+    end)
+    if not company then
+      return nil, created
+    end
+    return created and 201 or 200, show_company(company), { location = "/v1/companies/" .. company.id }
+  end)
 end
 
 --- GET /v1/companies
@@ -105,19 +110,23 @@ function handler.change_company(req)
   return 200, show_company(company)
 end
 
---- POST /v1/api-keys: the only answer that ever has the key's text.
+--- POST /v1/api-keys: the only answer that ever has the key's text. What is kept for a repeat has it not.
 function handler.create_key(req)
   local input, err = request.body(req, schema.key_create)
   if not input then
     return nil, err
   end
-  local row, text = service.create_key(input, req.principal)
-  if not row then
-    return nil, text
-  end
-  local body = show_key(row)
-  body.key = text
-  return 201, body, { ["cache-control"] = "no-store" }
+  return operations.once(req, "POST /v1/api-keys", function(record)
+    local row, text = service.create_key(input, req.principal, function(tx, row)
+      return record(tx, 201, show_key(row))
+    end)
+    if not row then
+      return nil, text
+    end
+    local body = show_key(row)
+    body.key = text
+    return 201, body, { ["cache-control"] = "no-store" }
+  end)
 end
 
 --- GET /v1/api-keys

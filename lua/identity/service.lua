@@ -3,6 +3,7 @@
 -- above only, never by the company itself. A platform has nobody above it and answers for itself.
 local decks = require("catalog.service")
 local errors = require("core.errors")
+local operations = require("operations.service")
 local permissions = require("identity.permissions")
 local same = require("core.same")
 local store = require("identity.store")
@@ -59,7 +60,7 @@ local function repeated(existing, input)
   return existing, false
 end
 
-local function insert(input, parent)
+local function insert(input, parent, record)
   local now = tg.time.now()
   local company = {
     id = tg.id.new("co"), wallet = tg.id.new("wal"), parent = parent.id, name = input.name,
@@ -73,21 +74,22 @@ local function insert(input, parent)
       return nil, err
     end
   end
-  local done, err = tg.db.transaction(function(tx)
-    return store.insert_company(tx, company)
+  return tg.db.transaction(function(tx)
+    local done, err = store.insert_company(tx, company)
+    if not done then
+      return nil, err
+    end
+    return operations.finish(tx, record, store.company(company.id, tx))
   end)
-  if not done then
-    return nil, err
-  end
-  return service.company(company.id)
 end
 
 --- Creates a company below the caller's, or below one of those. With an external_ref it can be repeated: the first
 -- one made under (parent, external_ref) is the answer.
 ---@param input table clean
 ---@param own string the caller's company
+---@param record fun(tx: table, row: table): any, table? last thing in the transaction that creates it
 ---@return table? company, boolean|table created_or_err
-function service.create_company(input, own)
+function service.create_company(input, own, record)
   local parent, err = store.company(input.parent or own)
   if err then
     return nil, err
@@ -106,7 +108,7 @@ function service.create_company(input, own)
     end
   end
   local company
-  company, err = insert(input, parent)
+  company, err = insert(input, parent, record)
   if company then
     return company, true
   end
@@ -198,10 +200,24 @@ local function check_permissions(wanted, actor)
   return true
 end
 
+local function insert_key(key, record)
+  return tg.db.transaction(function(tx)
+    local inserted, err = store.insert_key(tx, key)
+    if inserted == 0 then
+      return nil, errors.input("/company", "is not a company of yours")
+    end
+    if not inserted then
+      return nil, err
+    end
+    return operations.finish(tx, record, store.key(key.id, tx))
+  end)
+end
+
 --- Makes a key.
+---@param record fun(tx: table, row: table): any, table? last thing in the transaction that makes it
 ---@return table? key the row
 ---@return string|table text_or_err the key's text, which is not kept: show it once
-function service.create_key(input, principal)
+function service.create_key(input, principal, record)
   local wanted = input.permissions or tg.json.array({ "*" })
   local covered, err = check_permissions(wanted, principal.actor)
   if not covered then
@@ -212,20 +228,12 @@ function service.create_key(input, principal)
     return nil, errors.input("/expires_at", "must be in the future")
   end
   local made = token.new()
-  local inserted
-  inserted, err = store.insert_key({
+  local row, failed = insert_key({
     company = input.company or principal.company, id = made.id, name = input.name, hash = made.hash,
     permissions = wanted, expires_at = input.expires_at, now = now,
-  })
-  if not inserted then
-    return nil, err
-  elseif inserted == 0 then
-    return nil, errors.input("/company", "is not a company of yours")
-  end
-  local row
-  row, err = store.key(made.id)
+  }, record)
   if not row then
-    return nil, err or errors.not_found("API key")
+    return nil, failed
   end
   return row, made.text
 end

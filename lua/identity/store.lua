@@ -106,10 +106,19 @@ local sql <const> = tg.db.declare({
   },
 })
 
+-- Inside a transaction what is read must be read through it.
+local function one(tx, statement, args)
+  if tx then
+    return tx:one(statement, args)
+  end
+  return tg.db.one(statement, args)
+end
+
 --- A company, own or below.
+---@param tx table? of the transaction that is open
 ---@return table? row, table? err  nil, nil: none that the caller may see
-function store.company(id)
-  return tg.db.one(sql.company, { id = id })
+function store.company(id, tx)
+  return one(tx, sql.company, { id = id })
 end
 
 --- The same, locked until the transaction ends.
@@ -153,8 +162,8 @@ function store.update_company(tx, company)
   return tx:execute(sql.update_company, company)
 end
 
-function store.key(id)
-  return tg.db.one(sql.key, { id = id })
+function store.key(id, tx)
+  return one(tx, sql.key, { id = id })
 end
 
 ---@param filter {after: {[1]: string}?, company: string?, limit: integer}
@@ -165,8 +174,8 @@ end
 
 ---@return integer? inserted 0 when the company is not the caller's to use
 ---@return table? err
-function store.insert_key(key)
-  return tg.db.execute(sql.insert_key, key)
+function store.insert_key(tx, key)
+  return tx:execute(sql.insert_key, key)
 end
 
 ---@return integer? changed 0 when it was revoked before, table? err

@@ -92,6 +92,7 @@ function script.request(options)
       end
       return o.body
     end,
+    body = o.text or "",
     take_body = function()
       return o.bytes
     end,
