@@ -1,0 +1,256 @@
+/* caps_module - tgcaps.so: the capabilities and the environment of rules for tests that run with nothing else running.
+ *
+ *   local tgcaps = require "tgcaps"
+ *   local box = tgcaps.new(allow)         -- allow: the table of lua/core/allow.lua
+ *   box:env()                             -- _ENV for a rule file
+ *   box:cap("decimal")                    -- a capability; nil when there is none of that name
+ *   box:set_deck(tgcaps.deck{ {prefix = "1", per_minute = "0.06", initial_s = 60, increment_s = 60}, … })
+ *   tgcaps.time("2026-07-15T10:00:00Z")   -- µs
+ *   tgcaps.read_deck(csv_text)       -- {rows, priced, blocked, rejected, rejects}, deck
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include <lauxlib.h>
+
+#include "base/clock.h"
+#include "rt/caps.h"
+#include "rt/deckcsv.h"
+#include "rt/num.h"
+
+#define BOX "tgcaps.box"
+#define DECK "tgcaps.deck"
+
+struct deck_box { /* a userdata: what is made in it is freed with it, also when an error comes between */
+    struct tg_deck_builder *builder;
+    struct tg_deckcsv *csv;
+    struct tg_deck *deck;
+};
+
+static int l_deck_gc(lua_State *L)
+{
+    struct deck_box *box = luaL_checkudata(L, 1, DECK);
+    tg_deck_builder_free(&box->builder);
+    tg_deckcsv_free(&box->csv);
+    tg_deck_unref(&box->deck);
+    return 0;
+}
+
+static struct deck_box *push_deck_box(lua_State *L)
+{
+    struct deck_box *box = lua_newuserdatauv(L, sizeof(*box), 0);
+    *box = (struct deck_box){NULL, NULL, NULL};
+    luaL_setmetatable(L, DECK);
+    return box;
+}
+
+static int64_t read_time(lua_State *L, const char *name, int64_t absent_us)
+{
+    struct tg_err err;
+    int64_t us = absent_us;
+    lua_getfield(L, -1, name);
+    if (lua_isinteger(L, -1))
+        us = lua_tointeger(L, -1);
+    else if (!lua_isnil(L, -1) && tg_time_parse(luaL_checkstring(L, -1), lua_rawlen(L, -1), &us, &err) != 0)
+        luaL_error(L, "%s: %s", name, err.text);
+    lua_pop(L, 1);
+    return us;
+}
+
+static struct tg_decimal read_decimal(lua_State *L, const char *name)
+{
+    struct tg_decimal d = tg_decimal_zero;
+    if (lua_getfield(L, -1, name) != LUA_TNIL)
+        d = tg_num_check(L, -1, name);
+    lua_pop(L, 1);
+    return d;
+}
+
+static uint32_t read_seconds(lua_State *L, const char *name, uint32_t absent)
+{
+    lua_getfield(L, -1, name);
+    lua_Integer s = luaL_optinteger(L, -1, absent);
+    luaL_argcheck(L, s >= 0 && s <= UINT32_MAX, 1, name);
+    lua_pop(L, 1);
+    return (uint32_t)s;
+}
+
+static void read_text(lua_State *L, const char *name, char *to, size_t size)
+{
+    lua_getfield(L, -1, name);
+    const char *text = luaL_optstring(L, -1, "");
+    luaL_argcheck(L, strlen(text) < size, 1, name);
+    strcpy(to, text);
+    lua_pop(L, 1);
+}
+
+static uint8_t read_steps(lua_State *L, struct tg_deck_step *steps)
+{
+    lua_Integer n = 0;
+    int top = lua_gettop(L);
+    if (lua_getfield(L, -1, "steps") == LUA_TTABLE)
+        for (lua_Integer len = (lua_Integer)lua_rawlen(L, -1); n < len && n < TG_DECK_STEPS_MAX; n++) {
+            lua_rawgeti(L, top + 1, n + 1);
+            steps[n].after_s = read_seconds(L, "after_s", 0);
+            steps[n].per_minute = read_decimal(L, "per_minute");
+            lua_pop(L, 1);
+        }
+    lua_settop(L, top);
+    return (uint8_t)n;
+}
+
+/* The row on the top. */
+static void add_row(lua_State *L, struct deck_box *box)
+{
+    struct tg_err err;
+    struct tg_deck_step steps[TG_DECK_STEPS_MAX];
+    struct tg_deck_row row = {.steps = steps};
+    luaL_checktype(L, -1, LUA_TTABLE);
+    int top = lua_gettop(L);
+    read_text(L, "prefix", row.prefix, sizeof(row.prefix));
+    read_text(L, "when", row.when, sizeof(row.when));
+    row.per_minute = read_decimal(L, "per_minute");
+    row.connect_fee = read_decimal(L, "connect_fee");
+    row.initial_s = read_seconds(L, "initial_s", 1);
+    row.increment_s = read_seconds(L, "increment_s", 1);
+    row.min_s = read_seconds(L, "min_s", 0);
+    row.from_us = read_time(L, "from", INT64_MIN);
+    row.to_us = read_time(L, "to", INT64_MAX);
+    lua_getfield(L, -1, "blocked");
+    row.blocked = lua_toboolean(L, -1);
+    lua_settop(L, top);
+    row.n_steps = read_steps(L, steps);
+    lua_settop(L, top);
+    if (tg_deck_builder_add(box->builder, &row, &err) != 0)
+        luaL_error(L, "%s", err.text);
+}
+
+static int l_deck(lua_State *L)
+{
+    struct tg_err err;
+    luaL_checktype(L, 1, LUA_TTABLE);
+    lua_settop(L, 1);
+    struct deck_box *box = push_deck_box(L);
+    box->builder = tg_deck_builder_new();
+    for (lua_Integer i = 1; lua_rawgeti(L, 1, i) != LUA_TNIL; i++) {
+        add_row(L, box);
+        lua_pop(L, 1);
+    }
+    lua_settop(L, 2);
+    if (tg_deck_build(&box->builder, &box->deck, &err) != 0)
+        return luaL_error(L, "%s", err.text);
+    return 1;
+}
+
+static void set_int(lua_State *L, const char *name, size_t value)
+{
+    lua_pushinteger(L, (lua_Integer)value);
+    lua_setfield(L, -2, name);
+}
+
+static int l_read_deck(lua_State *L)
+{
+    size_t len;
+    struct tg_err err;
+    const char *text = luaL_checklstring(L, 1, &len);
+    struct deck_box *box = push_deck_box(L);
+    if (tg_deckcsv_parse(text, len, &box->csv, &err) != 0 || tg_deckcsv_build(box->csv, &box->deck, &err) != 0) {
+        lua_pushnil(L);
+        lua_pushstring(L, err.text);
+        return 2;
+    }
+    const struct tg_deckcsv *csv = box->csv;
+    lua_createtable(L, 0, 5);
+    set_int(L, "rows", csv->n_rows);
+    set_int(L, "priced", csv->n_priced);
+    set_int(L, "blocked", csv->n_blocked);
+    set_int(L, "rejected", csv->n_rejected);
+    lua_createtable(L, (int)csv->n_rejects, 0);
+    for (size_t i = 0; i < csv->n_rejects; i++) {
+        lua_createtable(L, 0, 3);
+        set_int(L, "line", csv->rejects[i].line);
+        lua_pushstring(L, csv->rejects[i].prefix_text);
+        lua_setfield(L, -2, "prefix");
+        lua_pushstring(L, csv->rejects[i].reason);
+        lua_setfield(L, -2, "reason");
+        lua_rawseti(L, -2, (lua_Integer)i + 1);
+    }
+    lua_setfield(L, -2, "rejects");
+    lua_insert(L, -2);
+    return 2;
+}
+
+static int l_time(lua_State *L)
+{
+    size_t len;
+    int64_t us;
+    struct tg_err err;
+    const char *text = luaL_checklstring(L, 1, &len);
+    if (tg_time_parse(text, len, &us, &err) != 0)
+        return luaL_error(L, "%s", err.text);
+    lua_pushinteger(L, us);
+    return 1;
+}
+
+/* --- the box -------------------------------------------------------------------------------------------------------- */
+
+/* User values: 1 the environment, 2 the deck, which it keeps alive. */
+static int l_new(lua_State *L)
+{
+    luaL_checktype(L, 1, LUA_TTABLE);
+    struct tg_caps *caps = lua_newuserdatauv(L, sizeof(*caps), 2);
+    *caps = (struct tg_caps){.tag = "test"};
+    luaL_setmetatable(L, BOX);
+    tg_caps_push_env(L, 1, caps);
+    lua_setiuservalue(L, -2, 1);
+    return 1;
+}
+
+static int l_env(lua_State *L)
+{
+    (void)luaL_checkudata(L, 1, BOX);
+    lua_getiuservalue(L, 1, 1);
+    return 1;
+}
+
+static int l_cap(lua_State *L)
+{
+    if (!tg_caps_push(L, luaL_checkstring(L, 2), luaL_checkudata(L, 1, BOX)))
+        lua_pushnil(L);
+    return 1;
+}
+
+static int l_set_deck(lua_State *L)
+{
+    struct tg_caps *caps = luaL_checkudata(L, 1, BOX);
+    lua_settop(L, 2);
+    caps->deck = lua_isnil(L, 2) ? NULL : ((struct deck_box *)luaL_checkudata(L, 2, DECK))->deck;
+    lua_setiuservalue(L, 1, 2);
+    return 0;
+}
+
+/* freeze(table, what): the read-only view that lib/ files get */
+static int l_freeze(lua_State *L)
+{
+    luaL_checktype(L, 1, LUA_TTABLE);
+    const char *what = luaL_checkstring(L, 2);
+    lua_pushvalue(L, 1);
+    tg_caps_freeze(L, what, true);
+    return 1;
+}
+
+static const luaL_Reg box_methods[] = {{"env", l_env}, {"cap", l_cap}, {"set_deck", l_set_deck}, {NULL, NULL}};
+static const luaL_Reg library[] = {{"new", l_new},       {"deck", l_deck}, {"read_deck", l_read_deck},
+                                   {"time", l_time},     {"freeze", l_freeze}, {NULL, NULL}};
+
+int luaopen_tgcaps(lua_State *L)
+{
+    luaL_newmetatable(L, BOX);
+    luaL_newlib(L, box_methods);
+    lua_setfield(L, -2, "__index");
+    luaL_newmetatable(L, DECK);
+    lua_pushcfunction(L, l_deck_gc);
+    lua_setfield(L, -2, "__gc");
+    luaL_newlib(L, library);
+    return 1;
+}
