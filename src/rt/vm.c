@@ -336,6 +336,11 @@ int tg_vm_push_module(struct tg_vm *vm, lua_State *L, const char *name)
     return 0;
 }
 
+struct tg_luasource *tg_vm_source(const struct tg_vm *vm)
+{
+    return vm->src;
+}
+
 unsigned tg_vm_n_live(const struct tg_vm *vm)
 {
     return vm->n_live;

@@ -71,6 +71,8 @@ lua_State *tg_vm_state(struct tg_vm *vm);
 void tg_vm_push_main(struct tg_vm *vm, lua_State *L);
 /* Pushes the loaded module `name` ("wallet.jobs") and returns 1; 0 and nothing when there is none. */
 int tg_vm_push_module(struct tg_vm *vm, lua_State *L, const char *name);
+/* What it was built from (NULL: a VM for scripts). Borrowed. */
+struct tg_luasource *tg_vm_source(const struct tg_vm *vm);
 /* Coroutines that have not ended. */
 unsigned tg_vm_n_live(const struct tg_vm *vm);
 size_t tg_vm_memory(const struct tg_vm *vm);
