@@ -1,0 +1,77 @@
+---@meta
+--- What src/charge gives to application code: usage into the ledger, rate decks out of files. For editors; never run.
+
+---@class tg.usage
+tg.usage = {}
+
+---@class tg.usage.Rejected
+---@field index integer  place in the request, from 0
+---@field event_id string?  when it could be read
+---@field reason "invalid"|"conflict"|"unknown_company"|"unprocessable"
+---@field pointer string?  JSON pointer inside the event
+---@field detail string  a sentence
+
+---@class tg.usage.Answer
+---@field accepted integer  durable, once for ever
+---@field duplicates integer  the same key and body as one accepted before
+---@field rejected tg.usage.Rejected[]
+---@field outcomes {rated: integer, not_billable: integer, no_rate: integer, blocked: integer, unrated: integer, failed: integer}  of the accepted
+
+--- Parses a body of usage events (one, an array, NDJSON, CloudEvents 1.0), rates and charges them for the principal's
+--- company and those below it. Waits. Everything accepted is durable when it returns. With an idempotency key a repeat
+--- gets the first answer; the same key with another body is err.code "conflict" with err.status 422.
+---@param bytes tg.Bytes|string
+---@param options {idempotency_key: string?}?
+---@return tg.usage.Answer? answer
+---@return tg.Err? err
+function tg.usage.ingest(bytes, options) end
+
+---@class tg.decks
+tg.decks = {}
+
+---@class tg.decks.Parsed
+---@field rows integer  = priced + blocked + rejected
+---@field priced integer
+---@field blocked integer
+---@field rejected integer
+---@field first_rejected {row: integer, prefix_text: string, reason: string, detail: string}[]  at most 100; row is the file's line
+---@field sha256 string  32 bytes
+---@field parsed userdata  for tg.decks.rows
+
+---@class tg.decks.Row
+---@field row_no integer
+---@field prefix string
+---@field name string?  of rows(), not of lookup()
+---@field per_minute tg.Decimal
+---@field connect_fee tg.Decimal
+---@field initial_s integer
+---@field increment_s integer
+---@field min_s integer
+---@field valid_from integer?  µs, nil: always was
+---@field valid_to integer?  µs, nil: for ever
+---@field blocked boolean
+---@field when_window string  "" always
+---@field steps {after_s: integer, per_minute: string}[]?
+
+--- Reads the CSV of a deck on a worker thread. Waits. Fails only when it is no deck at all; damaged rows are counted.
+---@param bytes tg.Bytes|string
+---@return tg.decks.Parsed? parsed
+---@return tg.Err? err
+function tg.decks.parse(bytes) end
+
+--- Up to n (at most 10000) of the good rows, from number `from` on; the first is 1.
+---@param parsed userdata
+---@param from integer
+---@param n integer
+---@return tg.decks.Row[]
+function tg.decks.rows(parsed, from, n) end
+
+--- The row of a loaded version that prices a number at an instant; rows with a window are left out. Waits when the
+--- version is not in memory yet.
+---@param deck_id string
+---@param version integer
+---@param digits string  E.164 without '+'
+---@param at_us integer
+---@return tg.decks.Row? row
+---@return tg.Err? err
+function tg.decks.lookup(deck_id, version, digits, at_us) end
