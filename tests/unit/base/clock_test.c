@@ -37,6 +37,17 @@ TEST(the_monotonic_clock_never_goes_back_and_is_never_set)
     tg_clock_unset();
 }
 
+TEST(a_threads_processor_time_grows_with_its_work_only)
+{
+    uint64_t start = tg_clock_thread_cpu_us(), mono_start = tg_clock_mono_us();
+    usleep(50000);
+    uint64_t slept = tg_clock_thread_cpu_us() - start;
+    ok(slept < 40000, "asleep for 50 ms: %" PRIu64 " us", slept);
+    while (tg_clock_thread_cpu_us() - start < slept + 2000 && tg_clock_mono_us() - mono_start < 30 * SECOND_US)
+        ;
+    ok(tg_clock_thread_cpu_us() - start >= slept + 2000, "busy");
+}
+
 static void *read_clock(void *arg)
 {
     for (int i = 0; i < 1000; i++)
