@@ -1,0 +1,224 @@
+/* thread - one event-loop thread of the server: from its first generation to its last connection. */
+#include "web/thread.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "io/db.h"
+#include "rt/gen.h"
+#include "web/accesslog.h"
+#include "web/app.h"
+#include "web/auth.h"
+#include "web/conn.h"
+
+#define REPLY_BYTES_MAX (32u << 20)
+#define DEADLINE_GRACE_MS 500 /* ours comes after those of the handler's own operations */
+#define DRAIN_TICK_MS 50
+#define DRAIN_IDLE_MS 500    /* clients that send one more request just now get their answer */
+#define DRAIN_CLOSE_MS 2000  /* for libh2o to notice that a connection was shut */
+#define DB_QUEUE_MAX 10000
+#define REDIS_PENDING_MAX 100000
+
+/* --- Services ------------------------------------------------------------------------------------------------------- */
+
+static void open_services(struct tg_web_thread *thread)
+{
+    const struct tg_conf *conf = thread->shared->conf;
+    struct tg_err err;
+    thread->services = (struct tg_services){.loop = thread->loop, .work = thread->shared->work};
+    if (conf->database_url != NULL) {
+        struct tg_dbpool_settings set = {.connections_max = (unsigned)conf->database_connections,
+                                         .queue_len_max = DB_QUEUE_MAX,
+                                         .connect_timeout_ms = 5000};
+        struct tg_dburl url;
+        int ret = tg_dburl_parse(conf->database_url, &url, &err);
+        assert(ret == 0); /* the server has checked it */
+        (void)ret;
+        thread->services.db = tg_dbpool_new(thread->loop, &url, &set);
+        tg_dburl_deinit(&url);
+    }
+    if (conf->redis_url != NULL)
+        thread->services.redis = tg_redis_new(thread->loop, conf->redis_url, REDIS_PENDING_MAX, &err);
+    struct tg_httpc_settings http = {.allow_private_addresses = conf->allow_private_addresses, .ca_file = conf->ca_file};
+    thread->services.http = tg_httpc_new(thread->loop, thread->shared->work, &http);
+}
+
+static void on_service_closed(void *arg)
+{
+    struct tg_web_thread *thread = arg;
+    assert(thread->n_closing != 0);
+    if (--thread->n_closing == 0)
+        thread->state = TG_THREAD_ENDED;
+}
+
+static void close_services(struct tg_web_thread *thread)
+{
+    thread->n_closing++; /* ours, so that the end comes after all were begun */
+    if (thread->services.db != NULL) {
+        thread->n_closing++;
+        tg_dbpool_close(&thread->services.db, on_service_closed, thread);
+    }
+    if (thread->services.redis != NULL) {
+        thread->n_closing++;
+        tg_redis_close(&thread->services.redis, on_service_closed, thread);
+    }
+    thread->n_closing++;
+    tg_httpc_close(&thread->services.http, on_service_closed, thread);
+    on_service_closed(thread);
+}
+
+/* --- Generations ---------------------------------------------------------------------------------------------------- */
+
+static void on_vm_closed(void *arg)
+{
+    struct tg_web_thread *thread = arg;
+    tg_gen_closed(thread->shared->gen);
+    assert(thread->n_closing != 0);
+    thread->n_closing--;
+    if (thread->state == TG_THREAD_CLOSING && thread->n_closing == 0)
+        close_services(thread);
+}
+
+static void retire(struct tg_web_thread *thread, uint32_t drain_ms)
+{
+    struct tg_app *old = thread->app;
+    thread->app = NULL;
+    thread->n_closing++;
+    tg_vm_retire(&old->vm, drain_ms, on_vm_closed, thread);
+    tg_app_unref(&old);
+}
+
+void tg_web_thread_swap(struct tg_vm *vm, uint64_t number, void *arg)
+{
+    struct tg_web_thread *thread = arg;
+    if (thread->app != NULL) {
+        tg_auth_forget(thread->auth);
+        retire(thread, TG_GENERATION_DRAIN_MS);
+    }
+    thread->app = tg_app_of(vm);
+    thread->app->number = number;
+    if (thread->state == TG_THREAD_STARTING) {
+        thread->state = TG_THREAD_RUNNING;
+        tg_conn_accept(thread);
+    }
+    sem_post(&thread->shared->swapped);
+}
+
+/* --- The end -------------------------------------------------------------------------------------------------------- */
+
+static void begin_closing(struct tg_web_thread *thread)
+{
+    thread->state = TG_THREAD_CLOSING;
+    thread->was_cut_off = thread->was_cut_off || thread->n_connections != 0 || thread->n_requests != 0;
+    if (thread->app != NULL)
+        retire(thread, 0);
+    else if (thread->n_closing == 0)
+        close_services(thread);
+}
+
+static void on_drain_tick(void *arg)
+{
+    struct tg_web_thread *thread = arg;
+    uint64_t now_ms = tg_loop_now_ms(thread->loop);
+    if ((thread->n_connections == 0 && thread->n_requests == 0) || now_ms >= thread->drain_until_ms + DRAIN_CLOSE_MS) {
+        begin_closing(thread);
+        return;
+    }
+    if (now_ms >= thread->drain_until_ms) {
+        thread->was_cut_off = true;
+        tg_conn_close_idle(thread, true);
+    } else if (now_ms >= thread->drain_since_ms + DRAIN_IDLE_MS) {
+        tg_conn_close_idle(thread, false);
+    }
+    tg_timer_start(thread->loop, &thread->drain, DRAIN_TICK_MS, on_drain_tick, thread);
+}
+
+static void on_drain(void *arg)
+{
+    struct tg_web_thread *thread = arg;
+    if (thread->state > TG_THREAD_RUNNING)
+        return;
+    thread->state = TG_THREAD_DRAINING;
+    thread->drain_since_ms = tg_loop_now_ms(thread->loop);
+    thread->drain_until_ms = thread->drain_since_ms + thread->shared->conf->drain_timeout_ms;
+    tg_conn_stop_accepting(thread);
+    /* bodies under way are still received: our libh2o keeps reading them after its GOAWAY */
+    h2o_context_request_shutdown(&thread->ctx);
+    on_drain_tick(thread);
+}
+
+static void on_drain_at_once(void *arg)
+{
+    struct tg_web_thread *thread = arg;
+    on_drain(thread);
+    thread->drain_until_ms = tg_loop_now_ms(thread->loop);
+}
+
+void tg_web_thread_drain(struct tg_web_thread *thread, bool at_once)
+{
+    tg_loop_post(thread->loop, at_once ? on_drain_at_once : on_drain, thread);
+}
+
+/* --- Running -------------------------------------------------------------------------------------------------------- */
+
+static void init(struct tg_web_thread *thread)
+{
+    const struct tg_conf *conf = thread->shared->conf;
+    open_services(thread);
+    h2o_context_init(&thread->ctx, tg_loop_h2o(thread->loop), &thread->shared->conf->global);
+    h2o_timeout_init(thread->ctx.loop, &thread->request_timeout, conf->request_timeout_ms + DEADLINE_GRACE_MS);
+    h2o_timeout_init(thread->ctx.loop, &thread->bulk_timeout, conf->bulk_timeout_ms + DEADLINE_GRACE_MS);
+    tg_strbuf_init(&thread->scratch, REPLY_BYTES_MAX);
+    thread->auth = tg_auth_new();
+    tg_conn_init(thread);
+}
+
+/* What is left of a thread that had to give up stays: the process ends, and somebody may still point at it. */
+static void deinit(struct tg_web_thread *thread)
+{
+    tg_access_log_deinit(thread);
+    if (thread->n_connections != 0 || thread->n_requests != 0)
+        return;
+    tg_conn_deinit(thread);
+    h2o_timeout_unlink(&thread->ctx.http2._graceful_shutdown_timeout);
+    h2o_timeout_dispose(thread->ctx.loop, &thread->request_timeout);
+    h2o_timeout_dispose(thread->ctx.loop, &thread->bulk_timeout);
+    h2o_context_dispose(&thread->ctx);
+    tg_auth_free(&thread->auth);
+    tg_strbuf_deinit(&thread->scratch);
+    tg_loop_free(&thread->loop);
+}
+
+static void *run(void *arg)
+{
+    struct tg_web_thread *thread = arg;
+    thread->loop = tg_loop_new();
+    init(thread);
+    sem_post(&thread->shared->swapped);
+    while (thread->state != TG_THREAD_ENDED)
+        tg_loop_run_once(thread->loop, 1000);
+    tg_loop_run_once(thread->loop, 0);
+    deinit(thread);
+    return NULL;
+}
+
+void tg_web_thread_start(struct tg_web_thread *thread, struct tg_shared *shared, unsigned index)
+{
+    char name[16];
+    thread->shared = shared;
+    thread->index = index;
+    if (pthread_create(&thread->tid, NULL, run, thread) != 0)
+        abort();
+    snprintf(name, sizeof(name), "web-%u", index);
+    pthread_setname_np(thread->tid, name);
+    sem_wait(&shared->swapped);
+}
+
+bool tg_web_thread_join(struct tg_web_thread *thread)
+{
+    pthread_join(thread->tid, NULL);
+    return !thread->was_cut_off;
+}
