@@ -99,9 +99,13 @@ function handler.put_rates(req)
   if not query then
     return nil, err
   end
+  local bytes, result
+  bytes, err = request.bytes(req, "the rates, as CSV")
+  if not bytes then
+    return nil, err
+  end
   local accept = { report = query.accept, any = query.accept_rejected == "true" }
-  local result
-  result, err = service.load_rates(id, req:take_body(), accept)
+  result, err = service.load_rates(id, bytes, accept)
   if not result then
     return nil, err
   elseif result.report_id then

@@ -64,7 +64,7 @@ end
 local function report_of(parsed)
   local first = tg.json.array({})
   for i, row in ipairs(parsed.first_rejected) do
-    first[i] = { row = row.row, prefix = row.prefix_text, reason = row.reason }
+    first[i] = { row = row.row, prefix = row.prefix_text, reason = row.reason, detail = row.detail }
   end
   return {
     rows = parsed.rows, priced = parsed.priced, blocked = parsed.blocked, rejected = parsed.rejected,

@@ -37,7 +37,7 @@ local sql <const> = tg.db.declare({
   },
   last_version = {
     unscoped = "the deck was locked through lock_deck, which is scoped",
-    sql = [[SELECT COALESCE(MAX(version), 0) AS version FROM rate_deck_versions WHERE deck_id = {id:id}]],
+    sql = [[SELECT version FROM rate_deck_versions WHERE deck_id = {id:id} ORDER BY version DESC LIMIT 1]],
   },
   insert_version = {
     unscoped = "the deck was locked through lock_deck, which is scoped",
@@ -105,10 +105,10 @@ end
 ---@return integer? version, table? err
 function store.next_version(tx, id)
   local row, err = tx:one(sql.last_version, { id = id })
-  if not row then
+  if err then
     return nil, err
   end
-  return row.version + 1
+  return (row and row.version or 0) + 1
 end
 
 --- Writes a version and all its rows.

@@ -74,7 +74,12 @@ end
 
 --- POST /v1/usage
 function handler.ingest(req)
-  local answer, err = service.ingest(req:take_body(), req:header("idempotency-key"))
+  local bytes, err = request.bytes(req, "an event, an array of events, or one event a line")
+  if not bytes then
+    return nil, err
+  end
+  local answer
+  answer, err = service.ingest(bytes, req:header("idempotency-key"))
   if not answer then
     return nil, err
   end

@@ -16,6 +16,19 @@ function request.body(req, shape)
   return validate.check(shape, body)
 end
 
+--- The raw body, on its way to a worker thread.
+---@param req table
+---@param what string for the error: "the rates, as CSV"
+---@return userdata? bytes, errors.Error? err
+function request.bytes(req, what)
+  local bytes = req:take_body()
+  if not bytes then
+    local detail = ("The request has no body: send %s."):format(what)
+    return nil, { code = "input", status = 400, type = "no_body", detail = detail }
+  end
+  return bytes
+end
+
 --- The parameters of a list, checked: its filters, `limit` (one more than the page shows) and `after`, the key of the
 -- last row shown so far.
 ---@param req table

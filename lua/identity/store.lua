@@ -42,8 +42,11 @@ local sql <const> = tg.db.declare({
     INSERT INTO company_tree (ancestor_id, descendant_id, depth)
     SELECT a.ancestor_id, {id:id}, a.depth + 1
       FROM company_tree t JOIN company_tree a ON a.descendant_id = t.descendant_id
-     WHERE t.ancestor_id = {scope} AND t.descendant_id = {parent:id}
-     UNION ALL SELECT {id:id}, {id:id}, 0]],
+     WHERE t.ancestor_id = {scope} AND t.descendant_id = {parent:id}]],
+  insert_tree_self = {
+    unscoped = "a company is below itself; its own row was just written, scoped when it is not a platform",
+    sql = [[INSERT INTO company_tree (ancestor_id, descendant_id, depth) VALUES ({id:id}, {id:id}, 0)]],
+  },
   insert_wallet = [[
     INSERT INTO wallets (company_id, id, currency, created_at)
     SELECT t.descendant_id, {wallet:id}, {currency}, {now:time}
@@ -87,10 +90,6 @@ local sql <const> = tg.db.declare({
     sql = [[
       INSERT INTO companies (id, name, status, currency, timezone, created_at, updated_at)
       VALUES ({id:id}, {name}, 'active', {currency}, {timezone}, {now:time}, {now:time})]],
-  },
-  insert_platform_tree = {
-    unscoped = "a platform has nothing above it",
-    sql = [[INSERT INTO company_tree (ancestor_id, descendant_id, depth) VALUES ({id:id}, {id:id}, 0)]],
   },
   insert_platform_wallet = {
     unscoped = "a platform has nothing above it",
@@ -148,7 +147,7 @@ function store.insert_company(tx, company)
   elseif inserted == 0 then
     return nil, { code = "not_found", detail = "parent" }
   end
-  for _, name in ipairs({ "insert_tree", "insert_wallet" }) do
+  for _, name in ipairs({ "insert_tree", "insert_tree_self", "insert_wallet" }) do
     local done
     done, err = tx:execute(sql[name], company)
     if not done then
@@ -199,7 +198,7 @@ end
 ---@return true?, table? err
 function store.insert_platform(tx, platform, key)
   local writes <const> = {
-    { sql.insert_platform, platform }, { sql.insert_platform_tree, platform },
+    { sql.insert_platform, platform }, { sql.insert_tree_self, platform },
     { sql.insert_platform_wallet, platform }, { sql.insert_platform_key, key },
   }
   for _, write in ipairs(writes) do

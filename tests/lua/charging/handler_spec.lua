@@ -38,6 +38,12 @@ describe("requests about usage", function()
     assert.is_true(tg.json.is_array(body.rejected))
   end)
 
+  it("refuse a request without a body", function()
+    local status, err = handler.ingest(script.request())
+    assert.is_nil(status)
+    assert.equal(400, err.status)
+  end)
+
   it("pass on that the engine is busy", function()
     tg.usage = {
       ingest = function()
