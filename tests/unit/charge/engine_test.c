@@ -28,4 +28,31 @@ TEST(a_call_is_rated_and_its_price_moves_from_the_wallet_to_revenue)
     tg_loop_free(&loop);
 }
 
+TEST(ten_thousand_events_go_in_one_transaction_and_again_as_duplicates)
+{
+    struct tg_engine *engine = engine_begin();
+    struct tg_loop *loop = tg_loop_new();
+    struct tg_strbuf body;
+    tg_strbuf_init(&body, TG_USAGE_BODY_MAX);
+    for (int i = 0; i < TG_USAGE_EVENTS_MAX; i++) {
+        char id[20];
+        snprintf(id, sizeof(id), "big%d", i);
+        tg_strbuf_append_str(&body, call_event(id, i % 2 == 0 ? &world.client : &world.other, "+12125550100", "61"));
+        tg_strbuf_append_char(&body, '\n');
+    }
+    const char *before = balance_of(world.client);
+    (void)before;
+    for (int turn = 0; turn < 2; turn++) {
+        const uint64_t started_us = tg_clock_mono_us();
+        const char *answer = ask(engine, loop, world.platform, body.bytes);
+        const uint64_t usecs = tg_clock_mono_us() - started_us;
+        contains(answer, turn == 0 ? "{\"accepted\":10000,\"duplicates\":0," : "{\"accepted\":0,\"duplicates\":10000,");
+        printf("# %" PRIu64 " events/s, parsed, rated and durable\n", UINT64_C(10000000000) / usecs);
+    }
+    is_int(tg_engine_stats_get(engine).queued_events, 0);
+    tg_strbuf_deinit(&body);
+    tg_engine_free(&engine);
+    tg_loop_free(&loop);
+}
+
 TAP_MAIN()

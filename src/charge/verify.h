@@ -1,0 +1,32 @@
+/* verify - replays the ledger and says where it does not add up: `tollgate ledger verify`.
+ *
+ * Each check is one statement, so that it sees one state of a running server: postings of an entry sum to zero in each
+ * currency; every entry has postings and every posting an entry; a wallet's cached balance and version are those of a
+ * replay; a usage charge is the sum of its events, and every event with a price names the entry that charged it.
+ * Changes nothing. Blocks.
+ */
+#ifndef TG_CHARGE_VERIFY_H
+#define TG_CHARGE_VERIFY_H
+
+#include <stdint.h>
+
+#include "base/id.h"
+#include "io/sqlconn.h"
+
+struct tg_verify_difference {
+    const char *check; /* literal: "entry_balance", "entry_without_postings", "posting_without_entry",
+                           "wallet_balance", "wallet_version", "usage_charge", "usage_without_entry" */
+    const char *text; /* a sentence with both figures */
+    struct tg_id company, object; /* the object is an entry, a wallet or a usage event */
+    const char *prefix; /* of the object's id: "ent", "wal", "usg" */
+};
+typedef void tg_verify_fn(const struct tg_verify_difference *difference, void *arg);
+struct tg_verify_counts {
+    uint64_t entries, postings, wallets, usage_events; /* looked at */
+    uint64_t differences;
+};
+/* fn hears each difference, up to 1000 of each check. -1: the checks could not be made. */
+int tg_verify_ledger(struct tg_sqlconn *conn, tg_verify_fn *fn, void *arg, struct tg_verify_counts *counts_r,
+                     struct tg_err *err_r) TG_MUST_CHECK;
+
+#endif
