@@ -119,9 +119,7 @@ static int write_table(struct writer *w, int idx)
     size_t n_strings = 0, n_integers = 0;
     if (w->depth == DEPTH_MAX || !lua_checkstack(w->L, 8))
         return refuse(w, "nested too deep (or in a circle)");
-    w->depth++;
     for (lua_pushnil(w->L); lua_next(w->L, idx) != 0; lua_pop(w->L, 1)) {
-        w->path[w->depth] = (struct step){.index = -1};
         if (lua_type(w->L, -2) == LUA_TSTRING)
             n_strings++;
         else if (lua_isinteger(w->L, -2))
@@ -134,6 +132,7 @@ static int write_table(struct writer *w, int idx)
         return refuse(w, "a table that is half list, half object");
     if (is_array && lua_rawlen(w->L, idx) != n_integers)
         return refuse(w, "a list with holes");
+    w->depth++;
     int status = is_array ? write_array(w, idx) : write_object(w, idx, n_strings);
     if (status == 0)
         w->depth--;
