@@ -155,6 +155,9 @@ static int32_t wait_ms(struct tg_loop *loop, int32_t max_wait_ms)
 {
     if (loop->deferred.n > 0)
         return 0;
+    /* what our callbacks wrote is complete or has input waiting, and h2o has yet to say so */
+    if (loop->h2o->_pending_as_client != NULL || loop->h2o->_pending_as_server != NULL)
+        return 0;
     int64_t timer_ms = tg_timers_wait_ms(loop, tg_clock_mono_us() / 1000);
     if (timer_ms >= 0 && (max_wait_ms < 0 || timer_ms < max_wait_ms))
         return (int32_t)timer_ms;
