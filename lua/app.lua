@@ -3,6 +3,7 @@
 -- unless the route says otherwise.
 local catalog = require("catalog.handler")
 local charging = require("charging.handler")
+local health = require("health.service")
 local identity = require("identity.handler")
 local service = require("identity.service")
 
@@ -14,6 +15,7 @@ end
 
 return {
   authenticate = service.authenticate,
+  ready = health.ready,
   routes = {
     { method = "GET", path = "/v1/hello", handler = hello, public = "says that the server runs Lua, and nothing else" },
 
