@@ -12,8 +12,8 @@
 
 #include "base/err.h"
 
-int64_t tg_clock_now_us(void);       /* wall clock, UTC */
-uint64_t tg_clock_mono_us(void);     /* monotonic, arbitrary origin; never settable */
+int64_t tg_clock_now_us(void); /* wall clock, UTC */
+uint64_t tg_clock_mono_us(void); /* monotonic, arbitrary origin; never settable */
 uint64_t tg_clock_thread_cpu_us(void); /* CPU time of the calling thread; a system call */
 /* Freezes the wall clock at now_us (tests); tg_clock_unset() lets it run again. Any thread. */
 void tg_clock_set_us(int64_t now_us);

@@ -36,8 +36,10 @@ int tg_decimal_cmp(struct tg_decimal a, struct tg_decimal b); /* <0, 0, >0 */
 bool tg_decimal_is_zero(struct tg_decimal d);
 bool tg_decimal_is_negative(struct tg_decimal d);
 struct tg_decimal tg_decimal_neg(struct tg_decimal d);
-int tg_decimal_add(struct tg_decimal a, struct tg_decimal b, struct tg_decimal *d_r, struct tg_err *err_r) TG_MUST_CHECK;
-int tg_decimal_sub(struct tg_decimal a, struct tg_decimal b, struct tg_decimal *d_r, struct tg_err *err_r) TG_MUST_CHECK;
+int tg_decimal_add(struct tg_decimal a, struct tg_decimal b, struct tg_decimal *d_r,
+                   struct tg_err *err_r) TG_MUST_CHECK;
+int tg_decimal_sub(struct tg_decimal a, struct tg_decimal b, struct tg_decimal *d_r,
+                   struct tg_err *err_r) TG_MUST_CHECK;
 /* a * b, rounded to `places` (0..12). */
 int tg_decimal_mul(struct tg_decimal a, struct tg_decimal b, int places, enum tg_rounding mode, struct tg_decimal *d_r,
                    struct tg_err *err_r) TG_MUST_CHECK;

@@ -15,14 +15,14 @@
 
 enum tg_errcode {
     TG_ERR_NONE = 0,
-    TG_ERR_INPUT,     /* the caller's data is wrong; the text says what and where */
+    TG_ERR_INPUT, /* the caller's data is wrong; the text says what and where */
     TG_ERR_NOT_FOUND, /* it does not exist, or not for this caller */
-    TG_ERR_DENIED,    /* who asks may not do that */
-    TG_ERR_CONFLICT,  /* it is right, but not in the present state */
-    TG_ERR_BUSY,      /* a limit is reached: nothing was done, try later */
-    TG_ERR_UPSTREAM,  /* a server we depend on failed: nothing was done */
+    TG_ERR_DENIED, /* who asks may not do that */
+    TG_ERR_CONFLICT, /* it is right, but not in the present state */
+    TG_ERR_BUSY, /* a limit is reached: nothing was done, try later */
+    TG_ERR_UPSTREAM, /* a server we depend on failed: nothing was done */
     TG_ERR_UNCERTAIN, /* sent, and no answer: it may have happened */
-    TG_ERR_BUG        /* ours */
+    TG_ERR_BUG /* ours */
 };
 
 struct tg_err {

@@ -25,7 +25,8 @@ struct tg_id tg_id_new(void);
 /* Writes "prefix_xxxxxxxxxxxxxxxxxxxxxxxxxx" and returns its length. */
 size_t tg_id_format(struct tg_id id, const char *prefix, char out[static TG_ID_TEXT_SIZE]);
 /* Accepts exactly `prefix`, lower case, canonical form; INPUT otherwise. */
-int tg_id_parse(const char *str, size_t len, const char *prefix, struct tg_id *id_r, struct tg_err *err_r) TG_MUST_CHECK;
+int tg_id_parse(const char *str, size_t len, const char *prefix, struct tg_id *id_r,
+                struct tg_err *err_r) TG_MUST_CHECK;
 bool tg_id_equal(struct tg_id a, struct tg_id b);
 int tg_id_cmp(struct tg_id a, struct tg_id b);
 

@@ -33,8 +33,9 @@ void tg_jsonw_str_n(struct tg_jsonw *w, const char *str, size_t len);
 void tg_jsonw_int(struct tg_jsonw *w, int64_t n);
 void tg_jsonw_bool(struct tg_jsonw *w, bool b);
 void tg_jsonw_null(struct tg_jsonw *w);
-void tg_jsonw_decimal(struct tg_jsonw *w, struct tg_decimal d);  /* "0.024", a string */
-void tg_jsonw_money(struct tg_jsonw *w, struct tg_decimal d, const char *currency); /* {"amount":"0.024","currency":"USD"} */
+void tg_jsonw_decimal(struct tg_jsonw *w, struct tg_decimal d); /* "0.024", a string */
+/* {"amount":"0.024","currency":"USD"} */
+void tg_jsonw_money(struct tg_jsonw *w, struct tg_decimal d, const char *currency);
 void tg_jsonw_id(struct tg_jsonw *w, const char *prefix, struct tg_id id);
 void tg_jsonw_time(struct tg_jsonw *w, int64_t us);
 /* Already valid JSON, copied as it is. */

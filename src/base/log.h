@@ -27,7 +27,7 @@ struct tg_logfield {
     const char *key; /* literal */
     enum tg_logkind kind;
     const char *str; /* NULL prints null */
-    size_t len;      /* SIZE_MAX: up to the NUL */
+    size_t len; /* SIZE_MAX: up to the NUL */
     int64_t num;
 };
 
@@ -39,7 +39,7 @@ struct tg_logfield {
 #define TG_LOG_ERR(e) TG_LOG_STR("error", (e)->text)
 #define TG_LOG_END ((struct tg_logfield){NULL, TG_LOGKIND_END, NULL, 0, 0})
 
-#define TG_LOG(level, name, ...) \
+#define TG_LOG(level, name, ...)                                                                                       \
     tg_log_event((level), (name), (const struct tg_logfield[]){__VA_ARGS__ __VA_OPT__(, ) TG_LOG_END})
 #define TG_LOG_DEBUG(name, ...) TG_LOG(TG_LOG_LEVEL_DEBUG, name, __VA_ARGS__)
 #define TG_LOG_INFO(name, ...) TG_LOG(TG_LOG_LEVEL_INFO, name, __VA_ARGS__)
