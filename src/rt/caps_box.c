@@ -360,8 +360,9 @@ void tg_caps_push_env(lua_State *L, int allow, struct tg_caps *caps)
     allow = lua_absindex(L, allow);
     lua_State *libraries = push_libraries(L);
     int holder = lua_gettop(L), env = holder + 2;
-    if (lua_getfield(L, allow, "base") != LUA_TTABLE)
-        luaL_error(L, "allow: a list 'base' is missing");
+    if (lua_getfield(L, allow, "string") != LUA_TTABLE || lua_getfield(L, allow, "base") != LUA_TTABLE)
+        luaL_error(L, "allow: the lists 'base' and 'string' must be there");
+    lua_remove(L, -2);
     push_library(L, libraries, "base", holder + 1, caps);
     for (lua_pushnil(L); lua_next(L, allow) != 0; lua_pop(L, 1)) {
         if (lua_type(L, -2) != LUA_TSTRING || lua_type(L, -1) != LUA_TTABLE)

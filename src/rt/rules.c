@@ -98,7 +98,7 @@ static void on_count(lua_State *L, lua_Debug *ar)
 }
 
 /* Runs function(arg) protected and under the limits; the error's text is what Lua said. */
-static int run(struct tg_rules *rules, lua_CFunction function, void *arg, uint32_t budget_us, struct tg_err *err_r)
+static int run_protected(struct tg_rules *rules, lua_CFunction function, void *arg, uint32_t budget_us, struct tg_err *err_r)
 {
     lua_State *L = rules->L;
     assert(lua_gettop(L) == 0);
@@ -335,7 +335,7 @@ int tg_rules_new(struct tg_luasource *src, struct tg_rules **rules_r, struct tg_
     rules->L = lua_newstate(allocate, rules);
     assert(rules->L != NULL);
     *(struct tg_rules **)lua_getextraspace(rules->L) = rules;
-    if (run(rules, l_build, &build, BUILD_DEADLINE_US, err_r) != 0) {
+    if (run_protected(rules, l_build, &build, BUILD_DEADLINE_US, err_r) != 0) {
         if (err_r != NULL)
             err_r->code = TG_ERR_INPUT;
         tg_rules_free(&rules);
@@ -403,7 +403,7 @@ int tg_rules_call(struct tg_rules *rules, const char *hook, const struct tg_rule
     size_t memory_before = rules->memory;
     rules->caps.deck = snap == NULL ? NULL : snap->deck;
     rules->caps.tag = call.rule->hook;
-    int status = run(rules, l_enter, &call, TG_RULES_DEADLINE_US, err_r);
+    int status = run_protected(rules, l_enter, &call, TG_RULES_DEADLINE_US, err_r);
     rules->caps.deck = NULL;
     if (report_r != NULL) {
         report_r->usecs = (uint32_t)(tg_clock_mono_us() - rules->began_us);

@@ -95,13 +95,15 @@ static json_t *read_table(lua_State *L, int idx, int depth, struct tg_err *err_r
         (void)tg_err_set(err_r, TG_ERR_BUG, "the result is deeper than %d", DEPTH_MAX);
         return NULL;
     }
-    lua_pushnil(L);
-    bool is_empty = lua_next(L, idx) == 0;
-    if (!is_empty)
-        lua_pop(L, 2);
-    if (is_empty || lua_rawlen(L, idx) > 0)
+    size_t n = 0, len = lua_rawlen(L, idx);
+    for (lua_pushnil(L); lua_next(L, idx) != 0; lua_pop(L, 1))
+        n++;
+    if (len == 0 && n > 0)
+        return read_object(L, idx, depth, err_r);
+    if (len == n)
         return read_array(L, idx, depth, err_r);
-    return read_object(L, idx, depth, err_r);
+    (void)tg_err_set(err_r, TG_ERR_BUG, "the result has a table with mixed keys");
+    return NULL;
 }
 
 static json_t *read_value(lua_State *L, int idx, int depth, struct tg_err *err_r)

@@ -1,0 +1,502 @@
+/* rules_test - rules decide inside their limits, and what tries to leave them ends as an error. */
+#include "../../../src/rt/rules.c"
+
+#include <sys/stat.h>
+
+#include <lualib.h>
+
+#include "base/log.h"
+#include "rt/num.h"
+#include "tap.h"
+
+/* --- a lua/ folder of the test's own --------------------------------------------------------------------------------- */
+
+struct folder {
+    char path[64];
+};
+
+static void write_file(const struct folder *folder, const char *name, const char *text)
+{
+    char path[256];
+    snprintf(path, sizeof(path), "%s/%s", folder->path, name);
+    for (char *slash = path + strlen(folder->path) + 1; (slash = strchr(slash, '/')) != NULL; *slash++ = '/') {
+        *slash = '\0';
+        mkdir(path, 0700);
+    }
+    FILE *file = fopen(path, "w");
+    if (!ok(file != NULL, "%s", path))
+        return;
+    fputs(text, file);
+    fclose(file);
+}
+
+static struct folder make_folder(void)
+{
+    struct folder folder;
+    strcpy(folder.path, "/tmp/tollgate-rules-XXXXXX");
+    ok(mkdtemp(folder.path) != NULL, "a folder");
+    return folder;
+}
+
+static void remove_folder(const struct folder *folder)
+{
+    char command[128];
+    snprintf(command, sizeof(command), "rm -r '%s'", folder->path);
+    is_int(system(command), 0);
+}
+
+static int load(const struct folder *folder, struct tg_rules **rules_r, struct tg_err *err_r)
+{
+    struct tg_luasource *src;
+    if (tg_luasource_read(folder->path, &src, err_r) != 0)
+        return -1;
+    int status = tg_rules_new(src, rules_r, err_r);
+    tg_luasource_unref(&src);
+    return status;
+}
+
+/* Rules of one file, a/rules.lua. */
+static int load_text(const char *text, struct tg_rules **rules_r, struct tg_err *err_r)
+{
+    struct folder folder = make_folder();
+    write_file(&folder, "a/rules.lua", text);
+    int status = load(&folder, rules_r, err_r);
+    remove_folder(&folder);
+    return status;
+}
+
+/* A rule "a.b" whose decide has this body. */
+static int load_body(const char *needs, const char *body, struct tg_rules **rules_r, struct tg_err *err_r)
+{
+    char text[4096];
+    snprintf(text, sizeof(text), "return {hook='a.b', api=1, needs={%s}, decide=function(input, cap)\n%s\nend}", needs, body);
+    return load_text(text, rules_r, err_r);
+}
+
+static void push_json(lua_State *L, void *arg)
+{
+    tg_rules_push_json(L, arg);
+}
+
+static int read_json(lua_State *L, int index, void *arg, struct tg_err *err_r)
+{
+    json_t **json = arg;
+    *json = tg_rules_read_json(L, index, err_r);
+    return *json == NULL ? -1 : 0;
+}
+
+/* The result as JSON text in `out`; -1: err_r. */
+static int call(struct tg_rules *rules, const char *input, const struct tg_deck *deck, char *out, size_t size,
+                struct tg_err *err_r)
+{
+    json_t *json = json_loads(input, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL), *result = NULL;
+    struct tg_rules_snapshot snap = {deck};
+    int status = tg_rules_call(rules, "a.b", &snap, push_json, json, read_json, &result, NULL, err_r);
+    json_decref(json);
+    if (status != 0)
+        return -1;
+    char *text = json_dumps(result, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY);
+    snprintf(out, size, "%s", text);
+    free(text);
+    json_decref(result);
+    return 0;
+}
+
+/* What a rule with this body answers: JSON, or "error: …". */
+static const char *answer(const char *needs, const char *body, const char *input)
+{
+    static char out[2048];
+    struct tg_err err;
+    struct tg_rules *rules;
+    out[0] = '\0';
+    if (load_body(needs, body, &rules, &err) != 0) {
+        snprintf(out, sizeof(out), "load: %s", err.text);
+        return out;
+    }
+    if (call(rules, input, NULL, out, sizeof(out), &err) != 0)
+        snprintf(out, sizeof(out), "%s: %s", tg_errcode_name(err.code), err.text);
+    tg_rules_free(&rules);
+    return out;
+}
+
+/* --- loading ---------------------------------------------------------------------------------------------------------- */
+
+TEST(a_rule_decides)
+{
+    is_str(answer("", "return {sum = input.a + input.b, list = {1, 2}, name = input.name}", "{\"a\":1,\"b\":2,\"name\":\"x\"}"),
+           "{\"list\":[1,2],\"name\":\"x\",\"sum\":3}");
+}
+
+TEST(a_file_may_hold_several_rules_and_needs_its_libs_by_name)
+{
+    struct tg_err err;
+    struct tg_rules *rules;
+    char out[256];
+    struct folder folder = make_folder();
+    write_file(&folder, "core/allow.lua", "return {base = {'type'}, string = {}}");
+    write_file(&folder, "a/lib/twice.lua", "local m = {} function m.of(n) return 2 * n end return m");
+    write_file(&folder, "a/rules.lua",
+               "return {{hook='a.c', api=1, decide=function() return {} end},"
+               " {hook='a.b', api=1, needs={'lib.twice'}, decide=function(i, cap) return {n = cap.lib.twice.of(i.n)} end}}");
+    write_file(&folder, "a/service.lua", "this is no Lua and nobody reads it");
+    ok(load(&folder, &rules, &err) == 0, "%s", err.text);
+    is_int(call(rules, "{\"n\":21}", NULL, out, sizeof(out), &err), 0);
+    is_str(out, "{\"n\":42}");
+    is_int(strlen(tg_rules_bundle(rules)), 64);
+    char bundle[65];
+    strcpy(bundle, tg_rules_bundle(rules));
+    tg_rules_free(&rules);
+    write_file(&folder, "a/service.lua", "still nobody reads it");
+    is_int(load(&folder, &rules, &err), 0);
+    is_str(tg_rules_bundle(rules), bundle);
+    tg_rules_free(&rules);
+    write_file(&folder, "a/lib/twice.lua", "local m = {} function m.of(n) return n + n end return m");
+    is_int(load(&folder, &rules, &err), 0);
+    is_true(strcmp(tg_rules_bundle(rules), bundle) != 0);
+    tg_rules_free(&rules);
+    remove_folder(&folder);
+}
+
+TEST(a_broken_file_is_refused_with_its_name_and_line)
+{
+    static const struct {
+        const char *text, *why;
+    } cases[] = {
+        {"return {\n  hook = \n}", "a/rules.lua:3:"},
+        {"\n\nerror('no')", "a/rules.lua:3: no"},
+        {"return 1", "must return a rule"},
+        {"return {{}}", "api must be 1"},
+        {"return {7}", "entry 1 of the list is not a rule"},
+        {"return {hook='a.b', api=2, decide=type}", "api must be 1"},
+        {"return {hook='a.b', api=1}", "has no function decide"},
+        {"return {hook='', api=1, decide=type}", "hook must be a name"},
+        {"return {hook='a.b', api=1, needs={'network'}, decide=type}", "no capability 'network'"},
+        {"return {hook='a.b', api=1, needs={'lib.x'}, decide=type}", "no file a/lib/x.lua"},
+        {"return {hook='a.b', api=1, needs=7, decide=type}", "needs must be a list"},
+        {"local r = {hook='a.b', api=1, decide=type} return {r, r}", "the hook a.b has a rule already, in a/rules.lua"},
+        {"x = 1", "a/rules.lua:1: the environment of rules is read-only"},
+        {"return os.time()", "a/rules.lua:1: the environment of rules has no 'os'"},
+        {"\x1bLua", "attempt to load a binary chunk"},
+        {"while true do end", "ran longer than 2000 ms"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct tg_err err = {.code = TG_ERR_NONE};
+        struct tg_rules *rules = NULL;
+        tap_case("%s", cases[i].text);
+        is_int(load_text(cases[i].text, &rules, &err), -1);
+        is_int(err.code, TG_ERR_INPUT);
+        tap_contains(__FILE__, __LINE__, err.text, cases[i].why);
+    }
+}
+
+TEST(the_list_of_allowed_names_cannot_add_one)
+{
+    static const char *const lists[] = {"return {base = {'load'}, string = {}}", "return {base = {}, string = {}, os = {'time'}}", "return 7",
+                                        "return {string = {'rep'}}", "return {base = {}, string = {'gsub'}}"};
+    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+        struct tg_err err;
+        struct tg_rules *rules;
+        struct folder folder = make_folder();
+        tap_case("%s", lists[i]);
+        write_file(&folder, "core/allow.lua", lists[i]);
+        is_int(load(&folder, &rules, &err), -1);
+        tap_contains(__FILE__, __LINE__, err.text, "allow");
+        remove_folder(&folder);
+    }
+}
+
+TEST(the_shipped_list_allows_everything_there_is)
+{
+    lua_State *L = luaL_newstate();
+    luaL_openlibs(L);
+    is_int(luaL_dofile(L, "lua/core/allow.lua"), LUA_OK);
+    tg_caps_push_allow_all(L);
+    lua_setglobal(L, "all");
+    lua_setglobal(L, "shipped");
+    is_int(luaL_dostring(L, "local n = 0 for lib, names in pairs(all) do table.sort(names) table.sort(shipped[lib])\n"
+                            "assert(table.concat(names, ' ') == table.concat(shipped[lib], ' '), lib) n = n + 1 end\n"
+                            "for _ in pairs(shipped) do n = n - 1 end return n"),
+           LUA_OK);
+    is_int(lua_tointeger(L, -1), 0);
+    lua_close(L);
+}
+
+/* --- errors ----------------------------------------------------------------------------------------------------------- */
+
+TEST(a_rule_that_fails_is_a_bug_with_file_and_line_and_the_next_call_is_fine)
+{
+    struct tg_err err;
+    struct tg_rules *rules;
+    char out[64];
+    is_int(load_body("", "if input.bad then error('no price') end return {ok = true}", &rules, &err), 0);
+    is_int(call(rules, "{\"bad\":true}", NULL, out, sizeof(out), &err), -1);
+    is_int(err.code, TG_ERR_BUG);
+    is_str(err.text, "a/rules.lua:2: no price");
+    is_false(tg_rules_is_spoilt(rules));
+    is_int(call(rules, "{}", NULL, out, sizeof(out), &err), 0);
+    is_str(out, "{\"ok\":true}");
+    tg_rules_free(&rules);
+}
+
+TEST(an_error_that_is_no_text_is_not_looked_into)
+{
+    is_str(answer("", "error({secret = 1})", "{}"), "bug: the error is not a text");
+}
+
+TEST(a_hook_without_a_rule_is_not_found)
+{
+    struct tg_err err;
+    struct tg_rules *rules;
+    json_t *result = NULL;
+    is_int(load_text("return {}", &rules, &err), 0);
+    is_int(tg_rules_call(rules, "a.b", NULL, push_json, NULL, read_json, &result, NULL, &err), -1);
+    is_int(err.code, TG_ERR_NOT_FOUND);
+    tg_rules_free(&rules);
+}
+
+TEST(no_float_leaves_a_rule)
+{
+    is_str(answer("", "return {price = 7 / 2}", "{}"), "bug: the result has a float, which is no data");
+    is_str(answer("", "return {f = type}", "{}"), "bug: the result has a function, which is no data");
+    is_str(answer("", "return {[1] = 1, x = 2}", "{}"), "bug: the result has a table with mixed keys");
+    is_str(answer("", "return {x = {[7] = 2}}", "{}"), "bug: the result has a table with mixed keys");
+    is_str(answer("", "local t = {} t.t = t return t", "{}"), "bug: the result is deeper than 16");
+}
+
+TEST(values_go_in_and_come_out_as_they_are)
+{
+    is_str(answer("", "return input", "{\"a\":[1,[],{}],\"b\":true,\"c\":false,\"d\":\"\\u0000é\",\"e\":9223372036854775807,\"f\":null}"),
+           "{\"a\":[1,[],[]],\"b\":true,\"c\":false,\"d\":\"\\u0000é\",\"e\":9223372036854775807}");
+    tap_contains(__FILE__, __LINE__, answer("", "return input", "{\"a\":1.5}"), "amounts are strings");
+    is_str(answer("'decimal'", "return {a = cap.decimal.new('1.50') + cap.decimal.new(2)}", "{}"), "{\"a\":\"3.5\"}");
+}
+
+TEST(the_report_says_time_memory_and_rule)
+{
+    struct tg_err err;
+    struct tg_rules *rules;
+    struct tg_rules_report report;
+    json_t *input = json_object(), *result = NULL;
+    is_int(load_body("", "local t = {} for i = 1, 1000 do t[i] = i end return {}", &rules, &err), 0);
+    is_int(tg_rules_call(rules, "a.b", NULL, push_json, input, read_json, &result, &report, &err), 0);
+    is_str(report.rule, "a.b");
+    ok(report.memory_peak >= 16000 && report.memory_peak < 200000, "%zu bytes", report.memory_peak);
+    ok(report.usecs < 1000000, "%u us", report.usecs);
+    json_decref(input);
+    json_decref(result);
+    tg_rules_free(&rules);
+}
+
+TEST(a_thousand_calls_leave_no_memory_behind)
+{
+    struct tg_err err;
+    struct tg_rules *rules;
+    char out[64];
+    is_int(load_body("'decimal'", "local t = {} for i = 1, 100 do t[i] = cap.decimal.new(i) end return {n = #t}", &rules, &err), 0);
+    lua_gc(rules->L, LUA_GCCOLLECT, 0);
+    size_t before = rules->memory;
+    for (int i = 0; i < 1000; i++)
+        is_int(call(rules, "{}", NULL, out, sizeof(out), &err), 0);
+    lua_gc(rules->L, LUA_GCCOLLECT, 0);
+    ok(rules->memory <= before + 4096, "%zu then %zu", before, rules->memory);
+    tg_rules_free(&rules);
+}
+
+/* --- limits: each attack ends soon, as an error of the rule, and spoils the VM only when a limit was met ------------------ */
+
+struct attack {
+    const char *body, *why;
+    bool spoils;
+};
+
+static const struct attack attacks[] = {
+    {"while true do end", "ran longer than 20 ms", true},
+    {"local function f() while true do end end while true do pcall(f) end", "ran longer", true},
+    {"local function f() return f() end f()", "ran longer", true},
+    {"local function f() return 1 + f() end f()", "not enough memory", true},
+    {"local s = 'x' while true do s = s .. s end", "not enough memory", true},
+    {"local t = {} while true do t[#t + 1] = {} end", "not enough memory", true},
+    {"while true do pcall(function() local t = {} while true do t[#t + 1] = {{}} end end) end", "not enough memory", true},
+    {"return string.rep('x', 1 << 40)", "longer than 65536 bytes", false},
+    {"return string.rep('', 1 << 40)", "longer than 65536 bytes", false},
+    {"return ('x'):rep(1 << 40)", "longer than 65536 bytes", false},
+    {"return table.move({}, 1, math.maxinteger - 1, 2, {})", "at most 10000 entries", false},
+    {"return table.concat({}, 'x', 1, 1 << 40)", "at most 10000 entries", false},
+    {"return table.unpack({}, 1, 1 << 30)", "at most 10000 entries", false},
+    {"return string.find(('a'):rep(28), ('a?'):rep(28) .. ('a'):rep(28), 1, false)", "no patterns", false},
+    {"return ('x'):gsub('x', 'y')", "string has no 'gsub'", false},
+    {"return ('x'):match('x')", "string has no 'match'", false},
+    {"return string.format('%p', {})", "conversion '%p' is not available", false},
+    {"return string.format('%s', {})", "a table has no text", false},
+    {"return tostring({})", "a table has no text", false},
+    {"return tostring(type)", "a function has no text", false},
+    {"return setmetatable({}, {})", "has no 'setmetatable'", false},
+    {"return getmetatable('')", "has no 'getmetatable'", false},
+    {"return rawset", "has no 'rawset'", false},
+    {"return load('return 1')", "has no 'load'", false},
+    {"return coroutine.wrap(type)", "has no 'coroutine'", false},
+    {"return xpcall(type, type)", "has no 'xpcall'", false},
+    {"return collectgarbage('stop')", "has no 'collectgarbage'", false},
+    {"return debug.sethook()", "has no 'debug'", false},
+    {"return require('os')", "has no 'require'", false},
+    {"return math.random()", "math has no 'random'", false},
+    {"string.upper = nil", "string is read-only", false},
+    {"pairs = nil", "the environment of rules is read-only", false},
+    {"_ENV.x = 1", "the environment of rules is read-only", false},
+    {"cap.decimal.new = nil", "cap.decimal is read-only", false},
+    {"cap.x = 1", "cap is read-only", false},
+    {"return cap.network", "cap has no 'network'", false},
+    {"return undefined_name", "has no 'undefined_name'", false},
+    {"return '10' + 1", "arithmetic", false},
+    {"return #cap.decimal.new(1)", "length", false},
+    {"return cap.decimal.new(1) .. 'x'", "concatenate", false},
+    {"for k in pairs({[{}] = 1}) do end", "keys must be strings or whole numbers", false},
+    {"local x <close> = {}", "variable 'x' got a non-closable value", false},
+    {"error(nil)", "the error is not a text", false},
+};
+
+TEST(attacks_end_as_errors_in_time)
+{
+    for (size_t i = 0; i < sizeof(attacks) / sizeof(attacks[0]); i++) {
+        struct tg_err err = {.code = TG_ERR_NONE};
+        struct tg_rules *rules;
+        char out[64];
+        tap_case("%s", attacks[i].body);
+        if (!ok(load_body("'decimal'", attacks[i].body, &rules, &err) == 0, "%s", err.text))
+            continue;
+        uint64_t began_us = tg_clock_thread_cpu_us();
+        is_int(call(rules, "{}", NULL, out, sizeof(out), &err), -1);
+        uint64_t took_us = tg_clock_thread_cpu_us() - began_us;
+        tap_contains(__FILE__, __LINE__, err.text, attacks[i].why);
+        is_int(err.code, attacks[i].spoils ? TG_ERR_BUSY : TG_ERR_BUG);
+        is_int(tg_rules_is_spoilt(rules), attacks[i].spoils);
+        ok(took_us < 1000000, "%d ms", (int)(took_us / 1000));
+        if (attacks[i].spoils)
+            is_int(call(rules, "{}", NULL, out, sizeof(out), &err), -1);
+        tg_rules_free(&rules);
+    }
+}
+
+TEST(an_input_too_big_for_the_limit_is_an_error_and_not_the_end_of_the_process)
+{
+    struct tg_err err;
+    struct tg_rules *rules;
+    char out[64];
+    char *input = tg_malloc(4 << 20);
+    memset(input, 'x', 4 << 20);
+    input[0] = input[(4 << 20) - 2] = '"';
+    input[(4 << 20) - 1] = '\0';
+    is_int(load_body("", "return {}", &rules, &err), 0);
+    is_int(call(rules, input, NULL, out, sizeof(out), &err), -1);
+    is_int(err.code, TG_ERR_BUSY);
+    is_true(tg_rules_is_spoilt(rules));
+    tg_rules_free(&rules);
+    free(input);
+}
+
+/* --- the environment --------------------------------------------------------------------------------------------------- */
+
+TEST(pairs_goes_in_the_same_order_everywhere)
+{
+    is_str(answer("", "local t = {} for k in pairs({z = 1, a = 1, [3] = 1, [-1] = 1, ab = 1, ['a\\0'] = 1, [10] = 1}) do\n"
+                      "t[#t + 1] = type(k) == 'string' and #k .. k:sub(1, 1) or k end return t", "{}"),
+           "[-1,3,10,\"1a\",\"2a\",\"2a\",\"1z\"]");
+    is_str(answer("", "local n, t = 0, {a = 1, b = 2, c = 3} for k in pairs(t) do t.b = nil n = n + 1 end return {n = n}", "{}"),
+           "{\"n\":2}");
+    is_str(answer("", "for k in pairs({}) do error('x') end return {}", "{}"), "[]");
+}
+
+TEST(the_bounded_functions_work_as_lua_s_own_inside_their_bounds)
+{
+    static const struct {
+        const char *expression, *value;
+    } cases[] = {
+        {"string.rep('ab', 3, '-')", "[\"ab-ab-ab\"]"},
+        {"('x'):rep(0)", "[\"\"]"},
+        {"('x'):rep(-5)", "[\"\"]"},
+        {"string.find('hello', 'l')", "[3,3]"},
+        {"('a.b'):find('.', 1, true)", "[2,2]"},
+        {"('hello'):find('l', -2)", "[4,4]"},
+        {"('hello'):find('h', 9) == nil", "[true]"},
+        {"('hello'):find('')", "[1,0]"},
+        {"('hello'):find('l', -99)", "[3,3]"},
+        {"('hello'):find('l', 0)", "[3,3]"},
+        {"('hello'):find('z') == nil", "[true]"},
+        {"string.format('%s %d %5.2f%% %q', 'a', 7, 1.5, 'x') and 1", "bug: "},
+        {"string.format('%s %d %5.1f%% %s', 'a', 7, 1.5, true)", "[\"a 7   1.5% true\"]"},
+        {"string.format('%s', cap.decimal.new('1.50'))", "[\"1.5\"]"},
+        {"tostring(cap.decimal.new('0.10'))", "[\"0.1\"]"},
+        {"tostring(nil) .. tostring(7)", "[\"nil7\"]"},
+        {"table.concat({1, 2, 3}, ',', 2, 3)", "[\"2,3\"]"},
+        {"table.unpack({4, 5, 6}, 2)", "[5,6]"},
+        {"#table.move({1, 2, 3}, 1, 3, 4)", "[6]"},
+        {"(function() local t = {3, 1, 2} table.sort(t) return table.concat(t) end)()", "[\"123\"]"},
+        {"(function() local t = {} table.insert(t, 99999999) table.insert(t, 1, 5) return table.remove(t), #t end)()", "[99999999,1]"},
+        {"select('#', 1, 2)", "[2]"},
+        {"pcall(error, 'x')", "[false,\"x\"]"},
+        {"pcall(type, 1)", "[true,\"number\"]"},
+        {"math.maxinteger", "[9223372036854775807]"},
+        {"math.tointeger(3.0)", "[3]"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char body[256];
+        tap_case("%s", cases[i].expression);
+        snprintf(body, sizeof(body), "return {%s}", cases[i].expression);
+        const char *got = answer("'decimal'", body, "{}");
+        ok(strncmp(got, cases[i].value, cases[i].value[0] == 'b' ? 5 : SIZE_MAX) == 0, "got %s", got);
+    }
+}
+
+TEST(the_deck_of_the_snapshot_is_found_and_gone_afterwards)
+{
+    struct tg_err err;
+    struct tg_rules *rules;
+    char out[512];
+    struct tg_deck *deck;
+    struct tg_deck_builder *builder = tg_deck_builder_new();
+    struct tg_deck_step step = {60, tg_decimal_from_int(2)};
+    struct tg_deck_row row = {.prefix = "1", .initial_s = 60, .increment_s = 6, .min_s = 5, .from_us = INT64_MIN,
+                              .to_us = 1000, .n_steps = 1, .steps = &step, .connect_fee = tg_decimal_from_int(1)};
+    row.per_minute = tg_decimal_from_int(3);
+    is_int(tg_deck_builder_add(builder, &row, &err), 0);
+    is_int(tg_deck_build(&builder, &deck, &err), 0);
+    is_int(load_body("'deck'", "local row, to = cap.deck.find('1212', 0) return {row = row, to = to}", &rules, &err), 0);
+    is_int(call(rules, "{}", deck, out, sizeof(out), &err), 0);
+    is_str(out, "{\"row\":{\"connect_fee\":\"1\",\"increment_s\":6,\"initial_s\":60,\"min_s\":5,\"number\":0,"
+                "\"per_minute\":\"3\",\"prefix\":\"1\",\"steps\":[{\"after_s\":60,\"per_minute\":\"2\"}]},\"to\":1000}");
+    is_int(call(rules, "{}", NULL, out, sizeof(out), &err), 0);
+    is_str(out, "[]");
+    tg_rules_free(&rules);
+    tg_deck_unref(&deck);
+}
+
+TEST(text_has_no_patterns_and_no_locale)
+{
+    is_str(answer("'text'", "local t = cap.text return {t.without('+1 (212)', ' ()'), t.trim('  x y\\n'), t.lower('ÄBC'),\n"
+                            "t.split('a,,b', ','), t.starts_with('+44', '+'), t.starts_with('', 'x'), t.is_digits('0123'),\n"
+                            "t.is_digits(''), t.is_digits('1a'), t.without('ab', 'x')}", "{}"),
+           "[\"+1212\",\"x y\",\"Äbc\",[\"a\",\"\",\"b\"],true,false,true,false,false,\"ab\"]");
+    tap_contains(__FILE__, __LINE__, answer("'text'", "return cap.text.split('a', '')", "{}"), "must not be empty");
+}
+
+TEST(log_lines_are_few_and_say_which_rule)
+{
+    int ends[2];
+    char text[8192];
+    is_int(pipe(ends), 0);
+    tg_log_set_fd(ends[1]);
+    is_str(answer("'log'", "for i = 1, 100 do cap.log.warn('line ' .. i) end cap.log.info('x') cap.log.debug('y') return {}", "{}"), "[]");
+    tg_log_set_fd(2);
+    close(ends[1]);
+    ssize_t len = read(ends[0], text, sizeof(text) - 1);
+    text[len > 0 ? len : 0] = '\0';
+    close(ends[0]);
+    int n = 0;
+    for (const char *at = text; (at = strchr(at, '\n')) != NULL; at++)
+        n++;
+    is_int(n, TG_CAPS_LOGGED_MAX);
+    tap_contains(__FILE__, __LINE__, text, "\"rule\":\"a.b\"");
+    tap_contains(__FILE__, __LINE__, text, "line 10");
+}
+
+TAP_MAIN()
