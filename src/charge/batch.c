@@ -13,6 +13,7 @@
 #define LIST_MAX (16u << 20)
 #define RATINGS_MAX (256u << 20)
 #define WALLET_TRIES_MAX 5
+#define LIMITS_MET_MAX 10 /* how often rules may run out of their time in one attempt */
 
 struct tg_batch *tg_batch_new(struct tg_sqlconn *conn, struct tg_deckstore *decks)
 {
@@ -193,12 +194,15 @@ static void charge(struct tg_batch *b, struct tg_batch_work *work)
 
 static void decide(struct tg_batch *b)
 {
+    unsigned limits_met = 0;
     for (size_t i = 0; i < b->n_works; i++) {
         struct tg_batch_work *work = &b->works[i];
         if (work->owner != i || work->is_stored)
             continue;
         work->rating_at = (uint32_t)b->ratings.len;
-        tg_rate_usage(b->rules, &b->companies[work->company].plan, work->event, &b->ratings);
+        struct tg_rules *rules = limits_met < LIMITS_MET_MAX ? b->rules : NULL; /* wallets are locked meanwhile */
+        if (!tg_rate_usage(rules, &b->companies[work->company].plan, work->event, &b->ratings))
+            limits_met++;
         work->event->outcome = TG_USAGE_ACCEPTED;
         if (work->event->has_amount && !tg_decimal_is_zero(work->event->amount))
             charge(b, work);
@@ -266,8 +270,21 @@ static int run_steps(struct tg_batch *b, struct tg_err *err_r)
     return tg_batch_write(b, err_r);
 }
 
+static bool is_all_deferred(const struct tg_batch *b)
+{
+    for (size_t i = 0; i < b->n_items; i++) {
+        if (b->items[i]->state != TG_BATCH_DEFERRED)
+            return false;
+    }
+    return true;
+}
+
 static int commit(struct tg_batch *b, struct tg_err *err_r)
 {
+    if (is_all_deferred(b)) {
+        tg_sqlconn_rollback(b->conn);
+        return 0;
+    }
     TG_FAULT_POINT("charge_before_commit");
     if (tg_sqlconn_commit(b->conn, err_r) != 0)
         return -1;

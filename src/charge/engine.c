@@ -135,7 +135,7 @@ static void requeue(struct tg_engine *e, struct tg_queued **list, size_t n)
 static void finish(struct tg_engine *e, struct tg_queued **list, size_t n)
 {
     const uint64_t now_us = tg_clock_mono_us();
-    count(e, &e->stats.transactions, 1);
+    size_t n_deferred = 0;
     e->away_pause_us = 0;
     for (size_t i = n; i-- > 0;) { /* backwards: those put back keep their order */
         struct tg_queued *q = list[i];
@@ -144,11 +144,13 @@ static void finish(struct tg_engine *e, struct tg_queued **list, size_t n)
             q->misses++;
             q->not_before_us = now_us + jittered(e, pause_us < DEFER_PAUSE_MAX_US ? pause_us : DEFER_PAUSE_MAX_US);
             tg_err_set(&q->last_err, TG_ERR_CONFLICT, "a wallet is locked");
-            count(e, &e->stats.deferred, 1);
+            n_deferred++;
             requeue(e, &q, 1);
             list[i] = NULL;
         }
     }
+    count(e, &e->stats.deferred, n_deferred);
+    count(e, &e->stats.transactions, n_deferred < n);
     for (size_t i = 0; i < n; i++) {
         if (list[i] != NULL)
             answer(e, list[i]);

@@ -193,25 +193,26 @@ static void park(struct tg_usage_event *e, enum tg_usage_status status, const ch
     tg_jsonw_object_end(&w);
 }
 
-void tg_rate_usage(struct tg_rules *rules, const struct tg_rate_plan *plan, struct tg_usage_event *event,
+bool tg_rate_usage(struct tg_rules *rules, const struct tg_rate_plan *plan, struct tg_usage_event *event,
                    struct tg_strbuf *out)
 {
     if (!event->has_duration_ms) { /* only call.seconds has a rule as yet */
         park(event, TG_USAGE_UNRATED, "no plan prices this meter", out);
-        return;
+        return true;
     }
     if (plan->fault != NULL || rules == NULL) {
-        park(event, TG_USAGE_FAILED, plan->fault != NULL ? plan->fault : "there are no rules", out);
-        return;
+        park(event, TG_USAGE_FAILED, plan->fault != NULL ? plan->fault : "the rule does not keep its limits", out);
+        return true;
     }
     struct call call = {plan, event, out};
     const struct tg_rules_snapshot snapshot = {.deck = plan->deck};
     const size_t len = out->len;
     struct tg_err err = {0};
     if (tg_rules_call(rules, "pricing.rate_usage", &snapshot, push_input, &call, read_output, &call, NULL, &err) == 0)
-        return;
+        return true;
     out->len = len;
     out->bytes[len] = '\0';
     TG_LOG_WARN("charge_rating_finished", TG_LOG_STR("event_id", event->event_id), TG_LOG_ERR(&err));
     park(event, TG_USAGE_FAILED, err.text, out);
+    return err.code != TG_ERR_BUSY;
 }

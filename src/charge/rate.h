@@ -30,8 +30,9 @@ struct tg_rate_plan { /* of one company; borrowed */
 };
 
 /* Decides status, billed_s and amount of event and appends its `rating` JSON to out. Never fails: what goes wrong is
- * the event's status. rules NULL: everything that needs a rule is 'failed'. */
-void tg_rate_usage(struct tg_rules *rules, const struct tg_rate_plan *plan, struct tg_usage_event *event,
+ * the event's status. rules NULL: everything that needs a rule is 'failed'. False: the rule met a limit (which took
+ * milliseconds: who rates many events stops asking after a few). */
+bool tg_rate_usage(struct tg_rules *rules, const struct tg_rate_plan *plan, struct tg_usage_event *event,
                    struct tg_strbuf *out);
 
 #endif

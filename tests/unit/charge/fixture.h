@@ -186,11 +186,11 @@ static inline void on_done(struct tg_usage_op *op, const struct tg_usage_answer 
     }
 }
 
-/* Parses body and submits it for caller; false when the engine did not take it (r->err). */
-static inline bool request_submit(struct request *r, struct tg_engine *engine, struct tg_loop *loop,
-                                  struct tg_id caller, const char *key, const char *body)
+/* Parses body and submits it for caller, until r->op.deadline_mono_us (0: 20 s); false when the engine did not take it (r->err). */
+static inline bool request_submit_until(struct request *r, struct tg_engine *engine, struct tg_loop *loop,
+                                        struct tg_id caller, const char *key, const char *body)
 {
-    *r = (struct request){0};
+    r->is_done = false;
     if (tg_usage_parse(body, strlen(body), &r->op.batch, &r->err) != 0) {
         printf("Bail out! %s\n", r->err.text);
         exit(1);
@@ -201,6 +201,13 @@ static inline bool request_submit(struct request *r, struct tg_engine *engine, s
     if (r->op.deadline_mono_us == 0)
         r->op.deadline_mono_us = tg_clock_mono_us() + 20000000;
     return tg_engine_submit_usage(engine, loop, &r->op, on_done, r, &r->err) == 0;
+}
+
+static inline bool request_submit(struct request *r, struct tg_engine *engine, struct tg_loop *loop,
+                                  struct tg_id caller, const char *key, const char *body)
+{
+    *r = (struct request){0};
+    return request_submit_until(r, engine, loop, caller, key, body);
 }
 
 static inline void request_wait(struct request *r, struct tg_loop *loop)
