@@ -9,14 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <curl/curl.h>
-
 #include "base/clock.h"
-#include "base/decimal.h"
 #include "base/mem.h"
 #include "cli/api.h"
 #include "cli/cdr.h"
 #include "cli/commands.h"
+#include "cli/import_report.h"
 #include "cli/import_state.h"
 #include "cli/mapfile.h"
 #include "cli/progress.h"
@@ -231,120 +229,20 @@ static int send_all(struct import *im, struct tg_err *err_r)
     return rc;
 }
 
-static json_t *counts_json(const struct tg_import_counts *c)
-{
-    json_t *json = json_pack("{s:I, s:I, s:I, s:I, s:I}", "rated", (json_int_t)c->rated, "not_billable",
-                             (json_int_t)c->not_billable, "no_rate", (json_int_t)c->no_rate, "duplicate",
-                             (json_int_t)c->duplicate, "conflict", (json_int_t)c->conflict);
-    if (c->rejected > 0)
-        json_object_set_new(json, "rejected", json_integer((json_int_t)c->rejected));
-    if (c->other > 0)
-        json_object_set_new(json, "parked", json_integer((json_int_t)c->other));
-    return json;
-}
-
-/* What the books say now of this source and time: not what this run has sent. */
-static int fetch_summary(struct import *im, json_t **summary_r, struct tg_err *err_r)
-{
-    char from[TG_RFC3339_SIZE], to[TG_RFC3339_SIZE], path[512];
-    if (im->first_us > im->last_us)
-        im->first_us = im->last_us = 0;
-    tg_time_format(im->first_us, from);
-    tg_time_format(im->last_us + 1, to);
-    char *source = curl_easy_escape(NULL, im->source, 0);
-    snprintf(path, sizeof(path), "/v1/usage/summary?from=%s&to=%s&group_by=company&source=%s", from, to, source);
-    curl_free(source);
-    return tg_api_json(im->api, "GET", path, NULL, summary_r, err_r);
-}
-
-struct totals {
-    json_t *by_company;
-    json_int_t billed_seconds;
-    struct tg_decimal total;
-};
-
-static int add_group(const struct import *im, const json_t *group, struct totals *t, struct tg_err *err_r)
-{
-    const json_t *money = json_object_get(group, "amount");
-    const char *company = json_string_value(json_object_get(group, "company"));
-    const char *amount = json_string_value(json_object_get(money, "amount")), *tenant;
-    struct tg_decimal d;
-    json_t *id;
-    if (company == NULL || amount == NULL)
-        return tg_err_set(err_r, TG_ERR_UPSTREAM, "the server's summary has a group without company or amount");
-    if (tg_decimal_parse(amount, strlen(amount), &d, err_r) != 0 || tg_decimal_add(t->total, d, &t->total, err_r) != 0)
-        return -1;
-    json_object_foreach(im->companies, tenant, id)
-    {
-        if (strcmp(json_string_value(id), company) != 0)
-            continue;
-        json_object_set_new(t->by_company, tenant, json_string(amount));
-        break;
-    }
-    t->billed_seconds += json_integer_value(json_object_get(group, "billed_seconds"));
-    return 0;
-}
-
-static int add_up(struct import *im, struct totals *t, struct tg_err *err_r)
-{
-    json_t *summary = NULL;
-    const json_t *group;
-    size_t i;
-    int rc = fetch_summary(im, &summary, err_r);
-    if (rc != 0)
-        return rc;
-    json_array_foreach(json_object_get(summary, "data"), i, group)
-    {
-        rc = add_group(im, group, t, err_r);
-        if (rc != 0)
-            break;
-    }
-    json_decref(summary);
-    return rc;
-}
-
-static void print_json(const struct import *im, const struct totals *t, const char *total)
-{
-    json_t *out = json_pack("{s:I, s:o, s:I, s:s, s:O}", "rows", (json_int_t)im->state.counts.rows, "counts",
-                            counts_json(&im->state.counts), "billed_seconds", t->billed_seconds, "total", total,
-                            "by_company", t->by_company);
-    char *text = json_dumps(out, JSON_COMPACT);
-    puts(text);
-    free(text);
-    json_decref(out);
-}
-
-static void print_text(const struct import *im, const struct totals *t, const char *total)
-{
-    const struct tg_import_counts *c = &im->state.counts;
-    const char *tenant;
-    json_t *amount;
-    printf("%" PRIu64 " rows: %" PRIu64 " rated, %" PRIu64 " not billable, %" PRIu64 " without a rate, %" PRIu64
-           " duplicates, %" PRIu64 " conflicts, %" PRIu64 " rejected\n",
-           c->rows, c->rated, c->not_billable, c->no_rate, c->duplicate, c->conflict, c->rejected);
-    if (c->other > 0)
-        printf("%" PRIu64 " accepted and parked for review: GET /v1/usage?status=blocked, unrated, failed\n", c->other);
-    if (c->rated + c->not_billable + c->no_rate + c->other == 0)
-        printf("Nothing changed: every row had been counted before or was refused.\n");
-    json_object_foreach(t->by_company, tenant, amount)
-        printf("  %-24s %20s %s\n", tenant, json_string_value(amount), im->currency);
-    printf("  %-24s %20s %s   (%lld seconds billed)\n", "total", total, im->currency, (long long)t->billed_seconds);
-}
-
+/* Totals are what the books say of this source between the first and the last call, not what this run has sent. */
 static int report(struct import *im, struct tg_err *err_r)
 {
-    char total[TG_DECIMAL_TEXT_SIZE];
-    struct totals t = {json_object(), 0, tg_decimal_zero};
-    int rc = add_up(im, &t, err_r);
-    if (rc == 0) {
-        tg_decimal_format(t.total, total);
-        if (tg_args_has(im->args, "json"))
-            print_json(im, &t, total);
-        else
-            print_text(im, &t, total);
-    }
-    json_decref(t.by_company);
-    return rc;
+    struct tg_import_report report = {.counts = &im->state.counts,
+                                      .companies = im->companies,
+                                      .source = im->source,
+                                      .currency = im->currency,
+                                      .from_us = im->first_us <= im->last_us ? im->first_us : 0,
+                                      .to_us = im->first_us <= im->last_us ? im->last_us + 1 : 1};
+    if (tg_import_report_fetch(im->api, &report, err_r) != 0)
+        return -1;
+    tg_import_report_print(&report, tg_args_has(im->args, "json"));
+    tg_import_report_deinit(&report);
+    return 0;
 }
 
 static int fetch_currency(struct import *im, json_t **deck_r, struct tg_err *err_r)
