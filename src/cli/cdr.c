@@ -62,7 +62,8 @@ static int parse_duration(struct tg_csv_field field, long long *ms_r, struct tg_
     text[field.len] = '\0';
     errno = 0;
     *ms_r = strtoll(text, &end, 10);
-    if (errno != 0 || *end != '\0' || end == text || *ms_r > DURATION_MS_MAX || *ms_r < -DURATION_MS_MAX)
+    if (errno != 0 || end != text + field.len || strspn(text, "-0123456789") != field.len || *ms_r > DURATION_MS_MAX ||
+        *ms_r < -DURATION_MS_MAX)
         return tg_err_set(err_r, TG_ERR_INPUT, "duration_ms: '%s' is not a whole number of milliseconds", text);
     return 0;
 }
