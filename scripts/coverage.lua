@@ -54,12 +54,21 @@ function coverage.start()
       return table.unpack(results, 2, results.n)
     end
   end
+  local written = false
+  local function finish()
+    debug.sethook()
+    if not written then
+      written = true
+      write()
+    end
+  end
   local exit = os.exit
   function os.exit(...) -- luacheck: ignore
-    debug.sethook()
-    write()
+    finish()
     exit(...)
   end
+  -- busted calls os.exit only when something failed: otherwise the state is closed, and this with it.
+  debug.getregistry().coverage_sentinel = setmetatable({}, { __gc = finish })
 end
 
 local function lines_of(command)
