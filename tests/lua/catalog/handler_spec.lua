@@ -66,6 +66,61 @@ describe("requests about rate decks", function()
     assert.equal("?number", err.errors[1].pointer)
   end)
 
+  it("create a deck, list it by its name and show it", function()
+    local row = {
+      id = ids.deck, company = ids.own, name = "A-Z", currency = "USD", version = 2, row_count = 7, created_at = 0,
+      updated_at = 0,
+    }
+    script.expect("insert_deck", 1)
+    script.expect("deck", row)
+    local status, body, headers = handler.create_deck(script.request({ body = { name = "A-Z", currency = "USD" } }))
+    assert.equal(201, status)
+    assert.equal(7, body.rows)
+    assert.equal("/v1/rate-decks/" .. ids.deck, headers.location)
+    script.expect("decks", { row }, nil, function(args)
+      assert.equal("A-Z", args.name)
+    end)
+    local _, list = handler.decks(script.request({ query = { name = "A-Z" } }))
+    assert.same(body, list.data[1])
+    script.expect("deck", row)
+    local _, shown = handler.deck(script.request({ params = { id = ids.deck } }))
+    assert.same(body, shown)
+  end)
+
+  it("load a clean file at once, and say so when it was there", function()
+    tg.decks = {
+      parse = function()
+        return { rows = 2, priced = 2, blocked = 0, rejected = 0, sha256 = ("\1"):rep(32), first_rejected = {} }
+      end,
+      rows = function()
+        return {}
+      end,
+    }
+    for _, known in ipairs({ false, { version = 1 } }) do
+      script.expect("deck", { id = ids.deck, version = 0 })
+      script.expect("lock_deck", { id = ids.deck, version = known and 1 or 0 })
+      script.expect("version_by_hash", known or nil)
+      if not known then
+        script.expect("last_version", nil)
+        script.expect("insert_version", 1)
+        script.expect("insert_row", 0)
+        script.expect("activate", 1)
+      end
+      local status, body = handler.put_rates(script.request({ params = { id = ids.deck }, bytes = "csv" }))
+      assert.equal(200, status)
+      assert.equal(1, body.version)
+      assert.equal(not known, body.changed)
+      assert.is_truthy(body.message:find(known and "Nothing changed" or "is active", 1, true))
+    end
+  end)
+
+  it("refuse a load without a body, and parameters that are unknown", function()
+    local _, err = handler.put_rates(script.request({ params = { id = ids.deck } }))
+    assert.equal(400, err.status)
+    _, err = handler.put_rates(script.request({ params = { id = ids.deck }, query = { force = "1" }, bytes = "csv" }))
+    assert.equal("?force", err.errors[1].pointer)
+  end)
+
   it("need a name and a currency", function()
     local _, err = handler.create_deck(script.request({ body = { name = "A-Z" } }))
     assert.equal("/currency", err.errors[1].pointer)

@@ -39,6 +39,33 @@ describe("requests about companies", function()
     assert.equal("/v1/companies/" .. ids.child, headers.location)
   end)
 
+  it("change what is given", function()
+    script.expect("company", ROW)
+    script.expect("company_locked", ROW)
+    script.expect("update_company", 1)
+    script.expect("company", ROW)
+    local req = script.request({ params = { id = ids.child }, body = { name = "Nord", rate_deck = tg.json.null } })
+    local status, body = handler.change_company(req)
+    assert.equal(200, status)
+    assert.equal(ids.child, body.id)
+    local _, err = handler.change_company(script.request({ params = { id = ids.child }, body = { currency = "EUR" } }))
+    assert.equal("/currency", err.errors[1].pointer)
+  end)
+
+  it("pass on what the database says, wherever it says it", function()
+    local away = { code = "upstream", detail = "gone" }
+    local by_id = { params = { id = ids.child } }
+    for statement, call in pairs({
+      company = { handler.company, by_id }, companies = { handler.companies, {} }, keys = { handler.keys, {} },
+      key = { handler.revoke_key, { params = { id = ids.key } } },
+    }) do
+      script.expect(statement, nil, away)
+      local status, err = call[1](script.request(call[2]))
+      assert.is_nil(status)
+      assert.equal(away, err)
+    end
+  end)
+
   it("go through a list by cursor", function()
     script.expect("companies", { ROW, ROW }, nil, function(args)
       assert.equal(2, args.limit)
