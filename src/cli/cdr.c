@@ -82,7 +82,7 @@ static void format_seconds(long long ms, char *out, size_t size)
 int tg_cdr_event(const struct tg_csv *csv, const struct tg_cdr_columns *columns, const char *source, json_t *company,
                  json_t **event_r, struct tg_err *err_r)
 {
-    long long ms;
+    long long ms = 0;
     char seconds[32];
     struct tg_csv_field answered = field_at(csv, columns->answered_at);
     if (parse_duration(field_at(csv, columns->duration_ms), &ms, err_r) != 0)

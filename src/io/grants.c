@@ -20,7 +20,7 @@ static int current_user(const struct tg_dburl *url, char *user, size_t size, str
 {
     struct tg_dburl bare = *url;
     struct tg_dbresult *res = NULL;
-    bare.database = NULL;
+    bare.database = "";
     struct tg_sqlconn *conn = tg_sqlconn_new(&bare);
     int rc = tg_sqlconn_query(conn, "SELECT CURRENT_USER()", NULL, 0, &res, err_r);
     if (rc == 0) {
