@@ -39,7 +39,7 @@ static void ingest_free(struct ingest *in)
     free(in);
 }
 
-static void parse(void *arg) /* on any thread */
+static void parse_body(void *arg) /* on any thread */
 {
     struct ingest *in = arg;
     if (tg_usage_parse(in->bytes->bytes, in->bytes->len, &in->op.batch, &in->err) == 0)
@@ -148,10 +148,10 @@ static int l_ingest(lua_State *L)
     in->op.idempotency_key = in->key;
     in->op.deadline_mono_us = deadline_of(L, in->loop);
     if (in->bytes->len > PARSED_INLINE_MAX && services->work != NULL) {
-        if (tg_work_submit(services->work, in->loop, parse, go_on, in, &in->err) == 0)
+        if (tg_work_submit(services->work, in->loop, parse_body, go_on, in, &in->err) == 0)
             return tg_await_yield(L, in->aw);
     } else {
-        parse(in);
+        parse_body(in);
     }
     tg_loop_defer(in->loop, go_on, in);
     return tg_await_yield(L, in->aw);
