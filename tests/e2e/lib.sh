@@ -69,8 +69,8 @@ write_client_config() {
 }
 make_database() {
     database=tollgate_e2e_${script_name//[^a-z0-9]/_}
-    TOLLGATE_DATABASE_URL=${base_database_url/\/tollgate?/\/$database?}
-    TOLLGATE_OWNER_URL=${TOLLGATE_OWNER_URL/\/tollgate?/\/$database?}
+    TOLLGATE_DATABASE_URL=${base_database_url/"/tollgate?"/"/$database?"}
+    TOLLGATE_OWNER_URL=${TOLLGATE_OWNER_URL/"/tollgate?"/"/$database?"}
     export TOLLGATE_DATABASE_URL TOLLGATE_OWNER_URL
     write_client_config
     mariadb --defaults-extra-file="$dir/my.cnf" -e "DROP DATABASE IF EXISTS \`$database\`; CREATE DATABASE \`$database\`"
@@ -99,14 +99,13 @@ write_conf() { # extra directives on standard input go into the file
     {
         cat <<END
 listen:
-  host: 127.0.0.1
-  port: $port
-listen:
-  host: 127.0.0.1
-  port: $tls_port
-  ssl:
-    certificate-file: $dir/tls.crt
-    key-file: $dir/tls.key
+  - host: 127.0.0.1
+    port: $port
+  - host: 127.0.0.1
+    port: $tls_port
+    ssl:
+      certificate-file: $dir/tls.crt
+      key-file: $dir/tls.key
 num-threads: ${E2E_THREADS:-2}
 pid-file: $dir/server.pid
 tollgate.lua-dir: ${lua_dir:-lua}
@@ -123,11 +122,18 @@ hosts:
 END
     } >"$dir/h2o.conf"
 }
+is_ready() {
+    curl -sf -o /dev/null "http://127.0.0.1:$port/readyz"
+}
+is_ready_or_gone() {
+    is_ready || ! kill -0 "$server_pid" 2>/dev/null
+}
 start_server() { # [NAME=VALUE…] into its environment
     [ -s "$dir/h2o.conf" ] || write_conf </dev/null
     env "$@" "$TOLLGATE" serve --conf "$dir/h2o.conf" >>"$dir/server.out" 2>>"$dir/server.log" </dev/null &
     server_pid=$!
-    until_true 20 curl -sf -o /dev/null "http://127.0.0.1:$port/readyz" || {
+    until_true 20 is_ready_or_gone
+    is_ready || {
         echo "# the server is not ready; its log ends with:" >&2
         tail -n 20 "$dir/server.log" >&2
         return 1
