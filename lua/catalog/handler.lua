@@ -18,15 +18,6 @@ local function show_deck(row)
   }
 end
 
-local function show_rate(row)
-  return {
-    prefix = row.prefix, name = show.or_null(row.name), per_minute = tostring(row.per_minute),
-    connect_fee = tostring(row.connect_fee), initial_seconds = row.initial_s, increment_seconds = row.increment_s,
-    minimum_seconds = row.min_s, blocked = row.blocked == true or row.blocked == 1,
-    valid_from = show.time(row.valid_from), valid_to = show.time(row.valid_to),
-  }
-end
-
 --- POST /v1/rate-decks
 function handler.create_deck(req)
   local input, err = request.body(req, schema.deck_create)
@@ -138,7 +129,7 @@ function handler.lookup(req)
   end
   return 200, {
     number = query.number, at = show.time(found.at), deck = id, version = found.deck.version,
-    currency = found.deck.currency, rate = found.row and show_rate(found.row) or tg.json.null,
+    currency = found.deck.currency, rate = found.row and show.rate(found.row) or tg.json.null,
   }
 end
 

@@ -27,20 +27,20 @@ function service.sellable(id, seller)
   return store.sellable(id, seller)
 end
 
---- The rows of a deck version for some prefixes: what a line of usage was charged by. Not scoped: a company may know
--- the rates it was charged, whoever owns the deck. The caller must have found the usage through its own scope.
+--- Rows of a deck version, by their numbers: what lines of usage were charged by. Not scoped: a company may know the
+-- rates it was charged, whoever owns the deck. The caller must have found the usage through its own scope.
 ---@param deck string
 ---@param version integer
----@param prefixes string[]
+---@param numbers integer[]
 ---@return table[]? rows, table? err
-function service.rates_charged(deck, version, prefixes)
+function service.rates_charged(deck, version, numbers)
   local rows = {}
-  for _, prefix in ipairs(prefixes) do
-    local found, err = store.rows_of_prefix(deck, version, prefix)
-    if not found then
+  for _, number in ipairs(numbers) do
+    local row, err = store.row(deck, version, number)
+    if err then
       return nil, err
     end
-    table.move(found, 1, #found, #rows + 1, rows)
+    rows[#rows + 1] = row
   end
   return rows
 end
@@ -130,7 +130,7 @@ function service.load_rates(id, file, accept)
   end
   local report, hash = report_of(parsed), tg.crypto.hex(parsed.sha256)
   if report.priced + report.blocked == 0 then
-    return nil, errors.input("", "The file has no row that could be loaded.")
+    return nil, errors.refused("deck_has_no_rows", "The file has no row that could be loaded.")
   end
   local expected = report_id(id, hash)
   if accept.report and accept.report ~= expected then
@@ -164,6 +164,12 @@ function service.lookup(id, digits, at)
   row, err = tg.decks.lookup(id, deck.version, digits, at)
   if err then
     return nil, err
+  end
+  if row then
+    row, err = store.row(id, deck.version, row.row_no) -- as it was loaded, with its name
+    if err then
+      return nil, err
+    end
   end
   return { deck = deck, at = at, row = row }
 end

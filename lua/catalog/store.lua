@@ -53,12 +53,12 @@ local sql <const> = tg.db.declare({
       VALUES ({deck:id}, {version}, {row_no}, {prefix}, {name}, {per_minute}, {connect_fee}, {initial_s},
               {increment_s}, {min_s}, {valid_from:time}, {valid_to:time}, {blocked}, {when_window}, {steps:json})]],
   },
-  rows_of_prefix = {
+  row = {
     unscoped = "a company may know the rates it was charged, whoever owns the deck",
     sql = [[
-      SELECT prefix, name, per_minute, connect_fee, initial_s, increment_s, min_s, valid_from, valid_to, when_window
-        FROM rate_deck_rows WHERE deck_id = {deck:id} AND version = {version} AND prefix = {prefix}
-       ORDER BY row_no LIMIT 100]],
+      SELECT row_no, prefix, name, per_minute, connect_fee, initial_s, increment_s, min_s, valid_from, valid_to,
+             blocked AS `blocked:bool`, when_window, steps AS `steps:json`
+        FROM rate_deck_rows WHERE deck_id = {deck:id} AND version = {version} AND row_no = {row_no}]],
   },
   activate = [[
     UPDATE rate_decks d JOIN company_tree t ON t.ancestor_id = {scope} AND t.descendant_id = d.company_id
@@ -98,8 +98,8 @@ function store.version_by_hash(tx, id, hash)
   return tx:one(sql.version_by_hash, { id = id, hash = hash })
 end
 
-function store.rows_of_prefix(deck, version, prefix)
-  return tg.db.query(sql.rows_of_prefix, { deck = deck, version = version, prefix = prefix })
+function store.row(deck, version, row_no)
+  return tg.db.one(sql.row, { deck = deck, version = version, row_no = row_no })
 end
 
 ---@return integer? version, table? err

@@ -47,13 +47,10 @@ local function show_all(rows, show_one)
   return list
 end
 
-local function show_rate(row)
-  return {
-    prefix = row.prefix, name = row.name, per_minute = tostring(row.per_minute),
-    connect_fee = tostring(row.connect_fee), initial_seconds = row.initial_s, increment_seconds = row.increment_s,
-    minimum_seconds = row.min_s, valid_from = show.time(row.valid_from), valid_to = show.time(row.valid_to),
-    window = row.when_window ~= "" and row.when_window or tg.json.null,
-  }
+-- Rows of a deck are counted from 1, in a line from 0.
+local function show_line(line)
+  line.row = line.row and line.row + 1
+  return line
 end
 
 local function show_wallet(row)
@@ -136,7 +133,7 @@ function handler.explain(req)
   return 200, {
     event = show_usage(row), rule = "pricing.rate_usage", bundle = tg.crypto.hex(row.rule_bundle),
     rate_deck = or_null(row.deck), rate_deck_version = or_null(row.deck_version),
-    rates = show_all(found.rates, show_rate), lines = tg.json.array(row.rating and row.rating.lines or {}),
+    rates = show_all(found.rates, show.rate), lines = show_all(row.rating and row.rating.lines or {}, show_line),
     arithmetic = found.arithmetic, agrees = found.agrees, total = show.money(row.amount, row.currency),
   }
 end

@@ -130,19 +130,19 @@ function service.usage_summary(filter)
   return { groups = groups, totals = totals, group_by = group_by, from = from, to = to }
 end
 
--- The deck rows of the prefixes that the lines name: what was multiplied, and in which steps.
+-- The deck rows that the lines name: what was multiplied, and in which steps. A line counts rows from 0.
 local function rates_of(row)
-  local prefixes, seen = {}, {}
+  local numbers, seen = {}, {}
   for _, line in ipairs(row.rating and row.rating.lines or {}) do
-    if line.prefix and not seen[line.prefix] then
-      seen[line.prefix] = true
-      prefixes[#prefixes + 1] = line.prefix
+    if line.row and not seen[line.row] then
+      seen[line.row] = true
+      numbers[#numbers + 1] = line.row + 1
     end
   end
-  if not row.deck or not prefixes[1] then
+  if not row.deck or not numbers[1] then
     return {}
   end
-  return catalog.rates_charged(row.deck, row.deck_version, prefixes)
+  return catalog.rates_charged(row.deck, row.deck_version, numbers)
 end
 
 --- How one event was rated.

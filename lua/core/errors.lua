@@ -22,7 +22,8 @@ local errors = {}
 ---@return errors.Error
 function errors.faults(faults)
   assert(faults[1], "an input error without a fault")
-  local detail = faults[1].detail
+  local first = faults[1]
+  local detail = ("%s %s"):format(first.pointer == "" and "The body" or first.pointer, first.detail)
   if #faults > 1 then
     detail = ("%s, and %d more: see errors"):format(detail, #faults - 1)
   end
@@ -35,6 +36,14 @@ end
 ---@return errors.Error
 function errors.input(pointer, detail)
   return errors.faults({ { pointer = pointer, detail = detail } })
+end
+
+--- An input that is refused as a whole: no field is to blame.
+---@param slug string
+---@param detail string
+---@return errors.Error
+function errors.refused(slug, detail)
+  return { code = "input", type = slug, detail = detail }
 end
 
 --- Nothing there, or nothing that the caller may know of: the two are told apart to nobody.

@@ -29,4 +29,17 @@ function show.money(amount, currency)
   return { amount = tostring(amount), currency = currency }
 end
 
+--- A row of a rate deck.
+---@param row table
+---@return table
+function show.rate(row)
+  return {
+    row = row.row_no, prefix = row.prefix, name = row.name, per_minute = tostring(row.per_minute),
+    connect_fee = tostring(row.connect_fee), initial_seconds = row.initial_s, increment_seconds = row.increment_s,
+    minimum_seconds = row.min_s, valid_from = show.time(row.valid_from), valid_to = show.time(row.valid_to),
+    blocked = row.blocked, window = row.when_window ~= "" and row.when_window or tg.json.null,
+    steps = show.or_null(row.steps),
+  }
+end
+
 return show

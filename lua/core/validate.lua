@@ -180,7 +180,7 @@ end
 ---@return validate.Shape
 function validate.map(key, of, max)
   return function(value, pointer, faults)
-    if type(value) ~= "table" or #value > 0 then
+    if type(value) ~= "table" or #value > 0 or tg.json.is_array(value) then
       return fault(faults, pointer, "must be an object")
     end
     local clean, n = {}, 0
@@ -245,7 +245,7 @@ function validate.object(fields)
   end
   table.sort(names) -- faults come in the same order each time
   return function(value, pointer, faults)
-    if type(value) ~= "table" or #value > 0 then
+    if type(value) ~= "table" or #value > 0 or tg.json.is_array(value) then
       return fault(faults, pointer, "must be an object")
     end
     check_known(value, fields, pointer, faults)

@@ -13,7 +13,7 @@ local RACE <const> = "operation_raced" -- between record and once only, never sh
 
 local function check_key(key)
   if #key > KEY_LENGTH_MAX or not key:find("^[!-~]+$") then
-    return nil, errors.input("", "Idempotency-Key must be 1 to 255 visible ASCII characters.")
+    return nil, errors.refused("invalid_idempotency_key", "Idempotency-Key must be 1 to 255 visible ASCII characters.")
   end
   return true
 end
@@ -27,8 +27,7 @@ local function replay(key, hash)
   if not kept then
     return
   elseif tg.crypto.hex(kept.request_hash) ~= hash then
-    local detail = "This Idempotency-Key was used for another request."
-    return nil, { code = "input", type = "idempotency_key_reused", detail = detail }
+    return nil, errors.refused("idempotency_key_reused", "This Idempotency-Key was used for another request.")
   end
   return kept.status, assert(tg.json.decode(kept.response)), { ["idempotency-replayed"] = "true" }
 end

@@ -35,15 +35,18 @@ describe("requests about rate decks", function()
       tg.decks = {
         lookup = function(deck, version, digits, at)
           assert.same({ ids.deck, 2, "442079460000", tg.time.now() }, { deck, version, digits, at })
-          return {
-            prefix = "44", per_minute = tg.decimal.new("0.0120"), connect_fee = tg.decimal.new(0), initial_s = 60,
-            increment_s = 6, min_s = 0, blocked = false,
-          }
+          return { row_no = 5 }
         end,
       }
+      local row = {
+        row_no = 5, prefix = "44", name = "UK", per_minute = tg.decimal.new("0.0120"), connect_fee = tg.decimal.new(0),
+        initial_s = 60, increment_s = 6, min_s = 0, blocked = false, when_window = "",
+      }
       script.expect("deck", { id = ids.deck, version = 2, currency = "USD" })
+      script.expect("row", row)
       local status, body = handler.lookup(script.request({ params = { id = ids.deck }, query = { number = text } }))
       assert.equal(200, status)
+      assert.equal("UK", body.rate.name)
       assert.equal("0.012", body.rate.per_minute)
       assert.equal(60, body.rate.initial_seconds)
     end

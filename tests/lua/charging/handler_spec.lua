@@ -9,8 +9,8 @@ local function usage_row(fields)
     received_at = 0, quantity = tg.decimal.new("61"), properties = '{"to":"+12125550100"}', status = "rated",
     billed_s = 120, amount = tg.decimal.new("0.024000"), currency = "USD", rule_bundle = "\xab\xcd", deck = ids.deck,
     deck_version = 3,
-    rating = { lines = { { kind = "usage", from_s = 0, seconds = 120, prefix = "1", per_minute = "0.012",
-      amount = "0.024" } } },
+    rating = { lines = { { kind = "usage", from_s = 0, seconds = 120, row = 7, prefix = "1",
+      per_minute = "0.012", amount = "0.024" } } },
   }
   for name, value in pairs(fields or {}) do
     row[name] = value
@@ -95,16 +95,18 @@ describe("requests about usage", function()
 
   it("explain with rule, bundle, deck, rates and sums", function()
     script.expect("usage", usage_row())
-    script.expect("rows_of_prefix", {
-      { prefix = "1", name = "US", per_minute = tg.decimal.new("0.012"), connect_fee = tg.decimal.new(0),
-        initial_s = 60, increment_s = 60, min_s = 0, when_window = "" },
+    script.expect("row", {
+      row_no = 8, prefix = "1", name = "US", per_minute = tg.decimal.new("0.012"), connect_fee = tg.decimal.new(0),
+      initial_s = 60, increment_s = 60, min_s = 0, when_window = "", blocked = false,
     }, nil, function(args)
-      assert.same({ deck = ids.deck, version = 3, prefix = "1" }, args)
+      assert.same({ deck = ids.deck, version = 3, row_no = 8 }, args)
     end)
     local status, body = handler.explain(script.request({ params = { id = ids.usage } }))
     assert.equal(200, status)
     assert.equal("abcd", body.bundle)
     assert.equal(60, body.rates[1].initial_seconds)
+    assert.equal(8, body.rates[1].row)
+    assert.equal(8, body.lines[1].row)
     assert.equal("seconds 0 to 120 at 0.012 a minute (prefix 1): 120 × 0.012 ÷ 60 = 0.024", body.arithmetic[1])
     assert.is_true(body.agrees)
     assert.same({ amount = "0.024", currency = "USD" }, body.total)

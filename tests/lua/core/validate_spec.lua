@@ -31,7 +31,7 @@ describe("validate", function()
       "/name: is required", "/tags/0: must have at most 3 characters",
     }, list)
     assert.equal("input", err.code)
-    assert.equal("is not a field of this request, and 4 more: see errors", err.detail)
+    assert.equal("/nmae is not a field of this request, and 4 more: see errors", err.detail)
   end)
 
   it("stops counting faults at twenty", function()
@@ -61,7 +61,7 @@ describe("validate", function()
   end)
 
   it("refuses a body that is a list, a word or nothing", function()
-    for _, body in ipairs({ tg.json.array({ 1 }), "name", 7, true }) do
+    for _, body in ipairs({ tg.json.array({ 1 }), tg.json.array({}), "name", 7, true, tg.json.null }) do
       assert.same({ ": must be an object" }, (faults_of(shape, body)))
     end
   end)

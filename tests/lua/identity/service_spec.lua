@@ -85,7 +85,7 @@ describe("creating a company", function()
     script.expect("sellable", { id = ids.deck, currency = "EUR" })
     local company, err = service.create_company({ name = "North", rate_deck = ids.deck }, ids.own, record)
     assert.is_nil(company)
-    assert.equal("is in EUR, the company pays in USD", err.detail)
+    assert.equal("/rate_deck is in EUR, the company pays in USD", err.detail)
   end)
 
   it("passes on a database that is away", function()
