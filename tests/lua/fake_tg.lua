@@ -8,12 +8,10 @@ local fake = {}
 -- json ---------------------------------------------------------------------------------------------
 
 local array_mark = { __name = "array" }
-local null = io.stdout -- a userdata, as the real one is
+local null = cjson.null
 
 local function from_cjson(value)
-  if value == cjson.null then
-    return null
-  elseif math.type(value) == "float" and math.tointeger(value) then
+  if math.type(value) == "float" and math.tointeger(value) then
     return math.tointeger(value)
   elseif type(value) == "table" then
     local list = #value > 0
