@@ -17,9 +17,10 @@
 local function charge_nothing(state, status, why, cap)
   local result = { status = status, error = why, billed_s = 0, lines = {}, total = cap.decimal.new(0) }
   if state then
+    local lib = cap.lib
     result.counter_s = state.counter_s
-    result.bundles = state.bundles and cap.lib.bundles.left(state.bundles, {})
-    result.balances = state.balances and cap.lib.balances.take(state.balances, result.total, 0, cap.decimal, cap.lib.order)
+    result.bundles = state.bundles and lib.bundles.left(state.bundles, {})
+    result.balances = state.balances and lib.balances.take(state.balances, result.total, 0, cap.decimal, lib.order)
   end
   return result
 end

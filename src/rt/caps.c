@@ -240,10 +240,17 @@ static int l_log_debug(lua_State *L)
 /* --- by name ------------------------------------------------------------------------------------------------------- */
 
 static const luaL_Reg deck_library[] = {{"find", l_deck_find}, {NULL, NULL}};
-static const luaL_Reg text_library[] = {{"starts_with", l_starts_with}, {"without", l_without}, {"lower", l_lower},
-                                        {"is_digits", l_is_digits},     {"trim", l_trim},       {"split", l_split},
+static const luaL_Reg text_library[] = {{"starts_with", l_starts_with},
+                                        {"without", l_without},
+                                        {"lower", l_lower},
+                                        {"is_digits", l_is_digits},
+                                        {"trim", l_trim},
+                                        {"split", l_split},
                                         {NULL, NULL}};
-static const luaL_Reg log_library[] = {{"info", l_log_info}, {"warn", l_log_warn}, {"debug", l_log_debug}, {NULL, NULL}};
+static const luaL_Reg log_library[] = {{"info", l_log_info},
+                                       {"warn", l_log_warn},
+                                       {"debug", l_log_debug},
+                                       {NULL, NULL}};
 
 static void push_library(lua_State *L, const luaL_Reg *library, struct tg_caps *caps)
 {

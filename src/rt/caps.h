@@ -19,9 +19,9 @@
 /* What the capabilities of one state look at and report to. It outlives the state. */
 struct tg_caps {
     const struct tg_deck *deck; /* of the running call; NULL: any lookup finds nothing */
-    const char *tag;            /* name of the running rule, stands in its log lines */
-    uint32_t n_logged;          /* lines of the running call */
-    bool killed;                /* a limit was met: no pcall of the rule goes on from there */
+    const char *tag; /* name of the running rule, stands in its log lines */
+    uint32_t n_logged; /* lines of the running call */
+    bool killed; /* a limit was met: no pcall of the rule goes on from there */
 };
 #define TG_CAPS_LOGGED_MAX 10 /* lines of one call; what is more is dropped */
 

@@ -18,8 +18,8 @@
 
 #include "rt/num.h"
 
-#define TABLE_MAX 10000        /* entries of a table that a library function may go over */
-#define TEXT_MAX (64 * 1024)   /* result of string.rep */
+#define TABLE_MAX 10000 /* entries of a table that a library function may go over */
+#define TEXT_MAX (64 * 1024) /* result of string.rep */
 
 /* --- base ---------------------------------------------------------------------------------------------------------- */
 
@@ -249,18 +249,18 @@ struct name {
     lua_CFunction ours; /* NULL: as the library has it. Upvalue 1: the library's own; of pcall: the caps */
 };
 static const struct name names[] = {
-    {"base", "assert", NULL},      {"base", "error", NULL},       {"base", "ipairs", NULL},
-    {"base", "next", NULL},        {"base", "pairs", l_pairs},    {"base", "pcall", l_pcall},
-    {"base", "select", NULL},      {"base", "tonumber", NULL},    {"base", "tostring", l_tostring},
-    {"base", "type", NULL},        {"string", "byte", NULL},      {"string", "char", NULL},
-    {"string", "find", l_find},    {"string", "format", l_format}, {"string", "len", NULL},
-    {"string", "lower", NULL},     {"string", "upper", NULL},     {"string", "rep", l_rep},
-    {"string", "reverse", NULL},   {"string", "sub", NULL},       {"table", "concat", l_bounded},
-    {"table", "insert", l_bounded}, {"table", "move", l_bounded}, {"table", "remove", l_bounded},
-    {"table", "sort", l_bounded},  {"table", "unpack", l_bounded}, {"math", "abs", NULL},
-    {"math", "ceil", NULL},        {"math", "floor", NULL},       {"math", "max", NULL},
-    {"math", "maxinteger", NULL},  {"math", "min", NULL},         {"math", "mininteger", NULL},
-    {"math", "tointeger", NULL},   {"math", "type", NULL},        {"math", "ult", NULL},
+    {"base", "assert", NULL},       {"base", "error", NULL},        {"base", "ipairs", NULL},
+    {"base", "next", NULL},         {"base", "pairs", l_pairs},     {"base", "pcall", l_pcall},
+    {"base", "select", NULL},       {"base", "tonumber", NULL},     {"base", "tostring", l_tostring},
+    {"base", "type", NULL},         {"string", "byte", NULL},       {"string", "char", NULL},
+    {"string", "find", l_find},     {"string", "format", l_format}, {"string", "len", NULL},
+    {"string", "lower", NULL},      {"string", "upper", NULL},      {"string", "rep", l_rep},
+    {"string", "reverse", NULL},    {"string", "sub", NULL},        {"table", "concat", l_bounded},
+    {"table", "insert", l_bounded}, {"table", "move", l_bounded},   {"table", "remove", l_bounded},
+    {"table", "sort", l_bounded},   {"table", "unpack", l_bounded}, {"math", "abs", NULL},
+    {"math", "ceil", NULL},         {"math", "floor", NULL},        {"math", "max", NULL},
+    {"math", "maxinteger", NULL},   {"math", "min", NULL},          {"math", "mininteger", NULL},
+    {"math", "tointeger", NULL},    {"math", "type", NULL},         {"math", "ult", NULL},
 };
 
 static const struct name *find_name(const char *library, const char *name)

@@ -393,8 +393,10 @@ static int l_local_time(lua_State *L)
     return 1;
 }
 
-static const luaL_Reg library[] = {
-    {"windows", l_windows}, {"is_open", l_is_open}, {"local_time", l_local_time}, {NULL, NULL}};
+static const luaL_Reg library[] = {{"windows", l_windows},
+                                   {"is_open", l_is_open},
+                                   {"local_time", l_local_time},
+                                   {NULL, NULL}};
 
 void tg_caps_push_calendar(lua_State *L)
 {

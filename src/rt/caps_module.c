@@ -240,8 +240,8 @@ static int l_freeze(lua_State *L)
 }
 
 static const luaL_Reg box_methods[] = {{"env", l_env}, {"cap", l_cap}, {"set_deck", l_set_deck}, {NULL, NULL}};
-static const luaL_Reg library[] = {{"new", l_new},       {"deck", l_deck}, {"read_deck", l_read_deck},
-                                   {"time", l_time},     {"freeze", l_freeze}, {NULL, NULL}};
+static const luaL_Reg library[] = {{"new", l_new},   {"deck", l_deck},     {"read_deck", l_read_deck},
+                                   {"time", l_time}, {"freeze", l_freeze}, {NULL, NULL}};
 
 int luaopen_tgcaps(lua_State *L)
 {

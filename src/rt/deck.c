@@ -15,7 +15,7 @@
 
 struct node {
     uint32_t first_child; /* node of the lowest digit in `digits` */
-    uint32_t first_row;   /* the rows of exactly this prefix */
+    uint32_t first_row; /* the rows of exactly this prefix */
     uint32_t n_rows;
     uint16_t digits; /* bit d: there is a child for the digit d */
 };
@@ -23,7 +23,7 @@ struct node {
 struct tg_deck {
     atomic_uint n_refs;
     struct tg_deck_row *rows; /* by prefix; of one prefix the latest `from` first */
-    uint32_t *numbers;        /* number of each row, as added */
+    uint32_t *numbers; /* number of each row, as added */
     size_t n_rows;
     struct node *nodes; /* nodes[0] is the empty prefix */
     size_t n_nodes;

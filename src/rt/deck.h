@@ -29,7 +29,7 @@ struct tg_deck_row {
     char prefix[TG_DECK_PREFIX_MAX + 1]; /* digits */
     struct tg_decimal per_minute, connect_fee;
     uint32_t initial_s, increment_s, min_s; /* initial and increment >= 1 */
-    int64_t from_us, to_us;                 /* half open; INT64_MIN / INT64_MAX: unbounded */
+    int64_t from_us, to_us; /* half open; INT64_MIN / INT64_MAX: unbounded */
     bool blocked;
     char when[32]; /* name of a window of the plan; "" always */
     uint8_t n_steps;

@@ -26,9 +26,10 @@ enum column {
     COL_WHEN,
     N_COLUMNS
 };
-static const char *const our_names[N_COLUMNS] = {"prefix", "per_minute",  "initial_s",      "increment_s",
-                                                 "name",   "connect_fee", "effective_from", "effective_to",
-                                                 "min_s",  "blocked",     "when"};
+static const char *const our_names[N_COLUMNS] = {"prefix",         "per_minute",   "initial_s",
+                                                 "increment_s",    "name",         "connect_fee",
+                                                 "effective_from", "effective_to", "min_s",
+                                                 "blocked",        "when"};
 #define N_REQUIRED 4
 
 enum raw_column { RAW_CODE, RAW_INITIAL, RAW_INCREMENT, RAW_COUNTRY, RAW_TIME_OF_DAY, N_RAW_COLUMNS };
@@ -42,8 +43,8 @@ struct reader {
     size_t capacity;
     size_t names_len;
     bool is_raw;
-    size_t n_header;       /* fields of the header */
-    int place[N_COLUMNS];  /* of a column of either form in a row, or -1 */
+    size_t n_header; /* fields of the header */
+    int place[N_COLUMNS]; /* of a column of either form in a row, or -1 */
 };
 
 /* Why the row at hand is not taken; what tg_err says becomes its detail. */
@@ -295,7 +296,8 @@ static int check_known(const struct reader *r, const char *const *names, size_t 
         for (size_t j = 0; j < n && !known; j++)
             known = r->place[j] == (int)i;
         if (!known)
-            return tg_err_set(err_r, TG_ERR_INPUT, "line 1: the column '%.*s' is unknown or there twice; known are %s, …",
+            return tg_err_set(err_r, TG_ERR_INPUT,
+                              "line 1: the column '%.*s' is unknown or there twice; known are %s, …",
                               (int)(r->in.fields[i].len < 40 ? r->in.fields[i].len : 40), r->in.fields[i].str,
                               names[0]);
     }

@@ -25,18 +25,18 @@
 struct tg_deckcsv_row {
     struct tg_deck_row row;
     struct tg_deck_step step; /* what row.steps points to, when there is one */
-    const char *name;         /* UTF-8, "" none; of the deckcsv */
-    uint32_t line;            /* of the file, the header is line 1 */
+    const char *name; /* UTF-8, "" none; of the deckcsv */
+    uint32_t line; /* of the file, the header is line 1 */
 };
 struct tg_deckcsv_reject {
     uint32_t line;
-    char prefix_text[32];    /* as it stands in the file, cut */
-    const char *reason;      /* literal: bad_row bad_prefix bad_price bad_seconds bad_time bad_window bad_name overlap */
-    char detail[112];        /* a sentence: which field, what is expected */
+    char prefix_text[32]; /* as it stands in the file, cut */
+    const char *reason; /* literal: bad_row bad_prefix bad_price bad_seconds bad_time bad_window bad_name overlap */
+    char detail[112]; /* a sentence: which field, what is expected */
 };
 struct tg_deckcsv {
     size_t n_rows, n_priced, n_blocked, n_rejected; /* rows = priced + blocked + rejected */
-    struct tg_deckcsv_row *list;                    /* the priced and the blocked, in the order of the file */
+    struct tg_deckcsv_row *list; /* the priced and the blocked, in the order of the file */
     size_t n_list;
     struct tg_deckcsv_reject rejects[TG_DECKCSV_REJECTS_MAX]; /* the first of them, by line */
     size_t n_rejects;

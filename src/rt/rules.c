@@ -38,8 +38,8 @@ struct tg_rules {
     size_t n_rules;
     char bundle[2 * TG_SHA256_LEN + 1];
     bool spoilt;
-    uint64_t began_us;        /* monotonic */
-    uint64_t deadline_us;     /* monotonic: when on_count looks closer */
+    uint64_t began_us; /* monotonic */
+    uint64_t deadline_us; /* monotonic: when on_count looks closer */
     uint64_t cpu_deadline_us; /* of the thread; 0: not looked yet */
     uint32_t budget_us;
     size_t memory, memory_max, memory_peak;
@@ -98,7 +98,8 @@ static void on_count(lua_State *L, lua_Debug *ar)
 }
 
 /* Runs function(arg) protected and under the limits; the error's text is what Lua said. */
-static int run_protected(struct tg_rules *rules, lua_CFunction function, void *arg, uint32_t budget_us, struct tg_err *err_r)
+static int run_protected(struct tg_rules *rules, lua_CFunction function, void *arg, uint32_t budget_us,
+                         struct tg_err *err_r)
 {
     lua_State *L = rules->L;
     assert(lua_gettop(L) == 0);

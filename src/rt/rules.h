@@ -40,7 +40,8 @@ struct tg_rules_report {
     char rule[64]; /* name of the rule that decided, "pricing.rate_usage" */
 };
 typedef void tg_rules_push_fn(lua_State *L, void *arg); /* pushes exactly one value: the input */
-typedef int tg_rules_read_fn(lua_State *L, int index, void *arg, struct tg_err *err_r); /* reads the result there; -1 refuses it */
+typedef int tg_rules_read_fn(lua_State *L, int index, void *arg,
+                             struct tg_err *err_r); /* reads the result there; -1 refuses it */
 /* Errors: BUG the rule failed (text: file:line: message), BUSY a limit was met, NOT_FOUND no rule for the hook,
  * INPUT read refused the output. report_r may be NULL. */
 int tg_rules_call(struct tg_rules *rules, const char *hook, const struct tg_rules_snapshot *snap,

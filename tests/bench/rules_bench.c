@@ -31,7 +31,8 @@ static struct scenario scenarios[] = {
     {"26 h at 1/1", "+447700900123", "{}", NULL, INT64_C(1784109600000000), 93600000, NULL, NULL},
     {"unanswered", "+12125550100", "{}", NULL, INT64_C(1784109600000000), 0, NULL, NULL},
     {"crosses a window", "+49301234567",
-     "{\"timezone\":\"Europe/Berlin\",\"windows\":{\"peak\":{\"days\":[1,2,3,4,5],\"from\":\"08:00\",\"to\":\"20:00\"}}}",
+     "{\"timezone\":\"Europe/"
+     "Berlin\",\"windows\":{\"peak\":{\"days\":[1,2,3,4,5],\"from\":\"08:00\",\"to\":\"20:00\"}}}",
      NULL, INT64_C(1784138370000000), 60000, NULL, NULL},
     {"tiers and bundles", "+12125550100",
      "{\"tiers\":[{\"up_to_s\":6000,\"per_minute\":\"0.06\"},{\"per_minute\":\"0.03\"}]}",
@@ -98,8 +99,10 @@ static struct tg_deck *make_deck(void)
     struct tg_deck *deck;
     struct tg_deck_builder *builder = tg_deck_builder_new();
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        struct tg_deck_row row = {.initial_s = rows[i].initial_s, .increment_s = rows[i].increment_s,
-                                  .from_us = INT64_MIN, .to_us = INT64_MAX};
+        struct tg_deck_row row = {.initial_s = rows[i].initial_s,
+                                  .increment_s = rows[i].increment_s,
+                                  .from_us = INT64_MIN,
+                                  .to_us = INT64_MAX};
         strcpy(row.prefix, rows[i].prefix);
         strcpy(row.when, rows[i].when);
         row.per_minute.units = INT64_C(12000000000) * (1 + (int)i);
@@ -127,7 +130,8 @@ static double time_calls(struct tg_rules *rules, const struct tg_deck *deck, str
     for (int round = 0; round < ROUNDS; round++) {
         double begin = cpu_us();
         for (int i = 0; i < CALLS; i++)
-            if (tg_rules_call(rules, "pricing.rate_usage", &snap, push_input, s, read_result, &total, NULL, &err) != 0) {
+            if (tg_rules_call(rules, "pricing.rate_usage", &snap, push_input, s, read_result, &total, NULL, &err) !=
+                0) {
                 fprintf(stderr, "%s: %s\n", s->name, err.text);
                 exit(1);
             }

@@ -74,8 +74,8 @@ describe("pricing", function()
     local plan = { tiers = { { up_to_s = 500, per_minute = "0.06" }, { per_minute = "0.03" } } }
     local counter, sum = 0, nil
     for _ = 1, 100 do
-      local result = rate.decide({ event = event({ duration_ms = 10000 }), plan = plan, state = { counter_s = counter } },
-        { deck = plain })
+      local input = { event = event({ duration_ms = 10000 }), plan = plan, state = { counter_s = counter } }
+      local result = rate.decide(input, { deck = plain })
       counter = result.counter_s
       sum = sum and sum + result.total or result.total
     end
@@ -86,7 +86,9 @@ describe("pricing", function()
   it("does not change what it is given", function()
     local input = {
       event = event(), plan = {},
-      state = { bundles = { { id = "b", remaining_s = 30 } }, balances = { { id = "m", amount = "1" } }, counter_s = 7 },
+      state = {
+        bundles = { { id = "b", remaining_s = 30 } }, balances = { { id = "m", amount = "1" } }, counter_s = 7,
+      },
     }
     local first = rate.decide(input, { deck = plain })
     local second = rate.decide(input, { deck = plain })

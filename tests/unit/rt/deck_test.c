@@ -46,8 +46,8 @@ static int64_t price_of(const struct tg_deck_row *row)
 
 TEST(the_longest_prefix_wins)
 {
-    struct tg_deck_row rows[] = {always("44", 1), always("447", 2), always("4477009", 3), always("1", 4),
-                                 always("1340", 5), always("0", 6)};
+    struct tg_deck_row rows[] = {always("44", 1), always("447", 2),  always("4477009", 3),
+                                 always("1", 4),  always("1340", 5), always("0", 6)};
     struct tg_deck *deck = deck_of(rows, 6);
     is_int(price_of(find(deck, "447700900123", 0, NULL)), 3);
     is_int(price_of(find(deck, "447911123456", 0, NULL)), 2);
@@ -148,9 +148,9 @@ TEST(rows_that_say_nothing_or_too_much_are_refused_by_name)
     static const struct {
         const char *what;
         int field;
-    } cases[] = {{"prefix", 0},      {"prefix", 1}, {"per_minute", 2}, {"connect_fee", 3}, {"initial_s", 4},
-                 {"increment_s", 5}, {"min_s", 6},  {"effective_to", 7}, {"when", 8},      {"ascend", 9},
-                 {"at most 8", 10},  {"steps: per_minute", 11}};
+    } cases[] = {{"prefix", 0},    {"prefix", 1},      {"per_minute", 2}, {"connect_fee", 3},
+                 {"initial_s", 4}, {"increment_s", 5}, {"min_s", 6},      {"effective_to", 7},
+                 {"when", 8},      {"ascend", 9},      {"at most 8", 10}, {"steps: per_minute", 11}};
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct tg_deck_row row = always("1", 1);
         struct tg_deck_builder *builder = tg_deck_builder_new();
@@ -165,9 +165,19 @@ TEST(rows_that_say_nothing_or_too_much_are_refused_by_name)
         case 6: row.min_s = TG_DECK_SECONDS_MAX + 1; break;
         case 7: row.to_us = row.from_us; break;
         case 8: memset(row.when, 'x', sizeof(row.when)); break;
-        case 9: row.n_steps = 2; row.steps = steps; break;
-        case 10: row.n_steps = 9; row.steps = steps; break;
-        default: steps[0].per_minute = tg_decimal_from_int(-1); row.n_steps = 1; row.steps = steps; break;
+        case 9:
+            row.n_steps = 2;
+            row.steps = steps;
+            break;
+        case 10:
+            row.n_steps = 9;
+            row.steps = steps;
+            break;
+        default:
+            steps[0].per_minute = tg_decimal_from_int(-1);
+            row.n_steps = 1;
+            row.steps = steps;
+            break;
         }
         is_int(tg_deck_builder_add(builder, &row, &err), -1);
         is_int(err.code, TG_ERR_INPUT);
@@ -220,8 +230,7 @@ static const struct tg_deck_row *walk_all(const struct tg_deck_row *rows, size_t
         size_t len = strlen(row->prefix);
         if (strncmp(row->prefix, digits, len) != 0 || row->from_us > at_us || row->to_us <= at_us)
             continue;
-        if (best == NULL || len > strlen(best->prefix) ||
-            (len == strlen(best->prefix) && row->from_us > best->from_us))
+        if (best == NULL || len > strlen(best->prefix) || (len == strlen(best->prefix) && row->from_us > best->from_us))
             best = row;
     }
     return best;

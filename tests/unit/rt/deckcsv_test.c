@@ -178,7 +178,8 @@ TEST(what_is_taken_builds_a_deck)
 {
     struct tg_err err;
     struct tg_deck *deck;
-    struct tg_deckcsv *csv = parse(HEADER "44,a,0.1,0,86400,86400,,\n44,c,0.2,0,1,1,2026-07-01T00:00:00Z,\n44,d,0,0,1,1,,\n");
+    struct tg_deckcsv *csv =
+        parse(HEADER "44,a,0.1,0,86400,86400,,\n44,c,0.2,0,1,1,2026-07-01T00:00:00Z,\n44,d,0,0,1,1,,\n");
     is_int(tg_deckcsv_build(csv, &deck, &err), 0);
     is_uint(tg_deck_n_rows(deck), 2);
     tg_deckcsv_free(&csv);

@@ -69,7 +69,8 @@ static int load_text(const char *text, struct tg_rules **rules_r, struct tg_err 
 static int load_body(const char *needs, const char *body, struct tg_rules **rules_r, struct tg_err *err_r)
 {
     char text[4096];
-    snprintf(text, sizeof(text), "return {hook='a.b', api=1, needs={%s}, decide=function(input, cap)\n%s\nend}", needs, body);
+    snprintf(text, sizeof(text), "return {hook='a.b', api=1, needs={%s}, decide=function(input, cap)\n%s\nend}", needs,
+             body);
     return load_text(text, rules_r, err_r);
 }
 
@@ -123,7 +124,8 @@ static const char *answer(const char *needs, const char *body, const char *input
 
 TEST(a_rule_decides)
 {
-    is_str(answer("", "return {sum = input.a + input.b, list = {1, 2}, name = input.name}", "{\"a\":1,\"b\":2,\"name\":\"x\"}"),
+    is_str(answer("", "return {sum = input.a + input.b, list = {1, 2}, name = input.name}",
+                  "{\"a\":1,\"b\":2,\"name\":\"x\"}"),
            "{\"list\":[1,2],\"name\":\"x\",\"sum\":3}");
 }
 
@@ -135,9 +137,10 @@ TEST(a_file_may_hold_several_rules_and_needs_its_libs_by_name)
     struct folder folder = make_folder();
     write_file(&folder, "core/allow.lua", "return {base = {'type'}, string = {}}");
     write_file(&folder, "a/lib/twice.lua", "local m = {} function m.of(n) return 2 * n end return m");
-    write_file(&folder, "a/rules.lua",
-               "return {{hook='a.c', api=1, decide=function() return {} end},"
-               " {hook='a.b', api=1, needs={'lib.twice'}, decide=function(i, cap) return {n = cap.lib.twice.of(i.n)} end}}");
+    write_file(
+        &folder, "a/rules.lua",
+        "return {{hook='a.c', api=1, decide=function() return {} end},"
+        " {hook='a.b', api=1, needs={'lib.twice'}, decide=function(i, cap) return {n = cap.lib.twice.of(i.n)} end}}");
     write_file(&folder, "a/service.lua", "this is no Lua and nobody reads it");
     ok(load(&folder, &rules, &err) == 0, "%s", err.text);
     is_int(call(rules, "{\"n\":21}", NULL, out, sizeof(out), &err), 0);
@@ -191,7 +194,8 @@ TEST(a_broken_file_is_refused_with_its_name_and_line)
 
 TEST(the_list_of_allowed_names_cannot_add_one)
 {
-    static const char *const lists[] = {"return {base = {'load'}, string = {}}", "return {base = {}, string = {}, os = {'time'}}", "return 7",
+    static const char *const lists[] = {"return {base = {'load'}, string = {}}",
+                                        "return {base = {}, string = {}, os = {'time'}}", "return 7",
                                         "return {string = {'rep'}}", "return {base = {}, string = {'gsub'}}"};
     for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
         struct tg_err err;
@@ -265,7 +269,8 @@ TEST(no_float_leaves_a_rule)
 
 TEST(values_go_in_and_come_out_as_they_are)
 {
-    is_str(answer("", "return input", "{\"a\":[1,[],{}],\"b\":true,\"c\":false,\"d\":\"\\u0000é\",\"e\":9223372036854775807,\"f\":null}"),
+    is_str(answer("", "return input",
+                  "{\"a\":[1,[],{}],\"b\":true,\"c\":false,\"d\":\"\\u0000é\",\"e\":9223372036854775807,\"f\":null}"),
            "{\"a\":[1,[],[]],\"b\":true,\"c\":false,\"d\":\"\\u0000é\",\"e\":9223372036854775807}");
     tap_contains(__FILE__, __LINE__, answer("", "return input", "{\"a\":1.5}"), "amounts are strings");
     is_str(answer("'decimal'", "return {a = cap.decimal.new('1.50') + cap.decimal.new(2)}", "{}"), "{\"a\":\"3.5\"}");
@@ -292,7 +297,9 @@ TEST(a_thousand_calls_leave_no_memory_behind)
     struct tg_err err;
     struct tg_rules *rules;
     char out[64];
-    is_int(load_body("'decimal'", "local t = {} for i = 1, 100 do t[i] = cap.decimal.new(i) end return {n = #t}", &rules, &err), 0);
+    is_int(load_body("'decimal'", "local t = {} for i = 1, 100 do t[i] = cap.decimal.new(i) end return {n = #t}",
+                     &rules, &err),
+           0);
     lua_gc(rules->L, LUA_GCCOLLECT, 0);
     size_t before = rules->memory;
     for (int i = 0; i < 1000; i++)
@@ -316,7 +323,8 @@ static const struct attack attacks[] = {
     {"local function f() return 1 + f() end f()", "not enough memory", true},
     {"local s = 'x' while true do s = s .. s end", "not enough memory", true},
     {"local t = {} while true do t[#t + 1] = {} end", "not enough memory", true},
-    {"while true do pcall(function() local t = {} while true do t[#t + 1] = {{}} end end) end", "not enough memory", true},
+    {"while true do pcall(function() local t = {} while true do t[#t + 1] = {{}} end end) end", "not enough memory",
+     true},
     {"return string.rep('x', 1 << 40)", "longer than 65536 bytes", false},
     {"return string.rep('', 1 << 40)", "longer than 65536 bytes", false},
     {"return ('x'):rep(1 << 40)", "longer than 65536 bytes", false},
@@ -398,10 +406,14 @@ TEST(an_input_too_big_for_the_limit_is_an_error_and_not_the_end_of_the_process)
 
 TEST(pairs_goes_in_the_same_order_everywhere)
 {
-    is_str(answer("", "local t = {} for k in pairs({z = 1, a = 1, [3] = 1, [-1] = 1, ab = 1, ['a\\0'] = 1, [10] = 1}) do\n"
-                      "t[#t + 1] = type(k) == 'string' and #k .. k:sub(1, 1) or k end return t", "{}"),
+    is_str(answer("",
+                  "local t = {} for k in pairs({z = 1, a = 1, [3] = 1, [-1] = 1, ab = 1, ['a\\0'] = 1, [10] = 1}) do\n"
+                  "t[#t + 1] = type(k) == 'string' and #k .. k:sub(1, 1) or k end return t",
+                  "{}"),
            "[-1,3,10,\"1a\",\"2a\",\"2a\",\"1z\"]");
-    is_str(answer("", "local n, t = 0, {a = 1, b = 2, c = 3} for k in pairs(t) do t.b = nil n = n + 1 end return {n = n}", "{}"),
+    is_str(answer("",
+                  "local n, t = 0, {a = 1, b = 2, c = 3} for k in pairs(t) do t.b = nil n = n + 1 end return {n = n}",
+                  "{}"),
            "{\"n\":2}");
     is_str(answer("", "for k in pairs({}) do error('x') end return {}", "{}"), "[]");
 }
@@ -431,7 +443,8 @@ TEST(the_bounded_functions_work_as_lua_s_own_inside_their_bounds)
         {"table.unpack({4, 5, 6}, 2)", "[5,6]"},
         {"#table.move({1, 2, 3}, 1, 3, 4)", "[6]"},
         {"(function() local t = {3, 1, 2} table.sort(t) return table.concat(t) end)()", "[\"123\"]"},
-        {"(function() local t = {} table.insert(t, 99999999) table.insert(t, 1, 5) return table.remove(t), #t end)()", "[99999999,1]"},
+        {"(function() local t = {} table.insert(t, 99999999) table.insert(t, 1, 5) return table.remove(t), #t end)()",
+         "[99999999,1]"},
         {"select('#', 1, 2)", "[2]"},
         {"pcall(error, 'x')", "[false,\"x\"]"},
         {"pcall(type, 1)", "[true,\"number\"]"},
@@ -455,15 +468,24 @@ TEST(the_deck_of_the_snapshot_is_found_and_gone_afterwards)
     struct tg_deck *deck;
     struct tg_deck_builder *builder = tg_deck_builder_new();
     struct tg_deck_step step = {60, tg_decimal_from_int(2)};
-    struct tg_deck_row row = {.prefix = "1", .initial_s = 60, .increment_s = 6, .min_s = 5, .from_us = INT64_MIN,
-                              .to_us = 1000, .n_steps = 1, .steps = &step, .connect_fee = tg_decimal_from_int(1)};
+    struct tg_deck_row row = {.prefix = "1",
+                              .initial_s = 60,
+                              .increment_s = 6,
+                              .min_s = 5,
+                              .from_us = INT64_MIN,
+                              .to_us = 1000,
+                              .n_steps = 1,
+                              .steps = &step,
+                              .connect_fee = tg_decimal_from_int(1)};
     row.per_minute = tg_decimal_from_int(3);
     is_int(tg_deck_builder_add(builder, &row, &err), 0);
     is_int(tg_deck_build(&builder, &deck, &err), 0);
-    is_int(load_body("'deck'", "local row, to = cap.deck.find('1212', 0) return {row = row, to = to}", &rules, &err), 0);
+    is_int(load_body("'deck'", "local row, to = cap.deck.find('1212', 0) return {row = row, to = to}", &rules, &err),
+           0);
     is_int(call(rules, "{}", deck, out, sizeof(out), &err), 0);
-    is_str(out, "{\"row\":{\"connect_fee\":\"1\",\"increment_s\":6,\"initial_s\":60,\"min_s\":5,\"number\":0,"
-                "\"per_minute\":\"3\",\"prefix\":\"1\",\"steps\":[{\"after_s\":60,\"per_minute\":\"2\"}]},\"to\":1000}");
+    is_str(out,
+           "{\"row\":{\"connect_fee\":\"1\",\"increment_s\":6,\"initial_s\":60,\"min_s\":5,\"number\":0,"
+           "\"per_minute\":\"3\",\"prefix\":\"1\",\"steps\":[{\"after_s\":60,\"per_minute\":\"2\"}]},\"to\":1000}");
     is_int(call(rules, "{}", NULL, out, sizeof(out), &err), 0);
     is_str(out, "[]");
     tg_rules_free(&rules);
@@ -472,9 +494,11 @@ TEST(the_deck_of_the_snapshot_is_found_and_gone_afterwards)
 
 TEST(text_has_no_patterns_and_no_locale)
 {
-    is_str(answer("'text'", "local t = cap.text return {t.without('+1 (212)', ' ()'), t.trim('  x y\\n'), t.lower('ÄBC'),\n"
-                            "t.split('a,,b', ','), t.starts_with('+44', '+'), t.starts_with('', 'x'), t.is_digits('0123'),\n"
-                            "t.is_digits(''), t.is_digits('1a'), t.without('ab', 'x')}", "{}"),
+    is_str(answer("'text'",
+                  "local t = cap.text return {t.without('+1 (212)', ' ()'), t.trim('  x y\\n'), t.lower('ÄBC'),\n"
+                  "t.split('a,,b', ','), t.starts_with('+44', '+'), t.starts_with('', 'x'), t.is_digits('0123'),\n"
+                  "t.is_digits(''), t.is_digits('1a'), t.without('ab', 'x')}",
+                  "{}"),
            "[\"+1212\",\"x y\",\"Äbc\",[\"a\",\"\",\"b\"],true,false,true,false,false,\"ab\"]");
     tap_contains(__FILE__, __LINE__, answer("'text'", "return cap.text.split('a', '')", "{}"), "must not be empty");
 }
@@ -485,7 +509,10 @@ TEST(log_lines_are_few_and_say_which_rule)
     char text[8192];
     is_int(pipe(ends), 0);
     tg_log_set_fd(ends[1]);
-    is_str(answer("'log'", "for i = 1, 100 do cap.log.warn('line ' .. i) end cap.log.info('x') cap.log.debug('y') return {}", "{}"), "[]");
+    is_str(answer("'log'",
+                  "for i = 1, 100 do cap.log.warn('line ' .. i) end cap.log.info('x') cap.log.debug('y') return {}",
+                  "{}"),
+           "[]");
     tg_log_set_fd(2);
     close(ends[1]);
     ssize_t len = read(ends[0], text, sizeof(text) - 1);
