@@ -117,7 +117,7 @@ static void on_affected(struct tg_dbresult *res, const struct tg_err *err, void 
     on_result(res, err, arg, tg_stmt_push_affected);
 }
 
-static int run(lua_State *L, tg_db_result_fn *on_done)
+static int run_statement(lua_State *L, tg_db_result_fn *on_done)
 {
     struct tg_dbval values[TG_STMT_PARAMETERS_MAX];
     struct tg_id ids[TG_STMT_PARAMETERS_MAX];
@@ -139,19 +139,19 @@ static int run(lua_State *L, tg_db_result_fn *on_done)
 /* query(statement, args) → rows | nil, err */
 static int l_query(lua_State *L)
 {
-    return run(L, on_rows);
+    return run_statement(L, on_rows);
 }
 
 /* one(statement, args) → row | nil (absent) | nil, err */
 static int l_one(lua_State *L)
 {
-    return run(L, on_one);
+    return run_statement(L, on_one);
 }
 
 /* execute(statement, args) → affected | nil, err */
 static int l_execute(lua_State *L)
 {
-    return run(L, on_affected);
+    return run_statement(L, on_affected);
 }
 
 int tg_api_open_db(lua_State *L)

@@ -229,7 +229,7 @@ static int send_statement(lua_State *L, struct tg_tx *tx, struct tg_stmt *stmt, 
     return tg_await_yield(L, tx->aw);
 }
 
-static int run(lua_State *L, tg_stmt_push_fn *push)
+static int run_statement(lua_State *L, tg_stmt_push_fn *push)
 {
     struct tg_dbval values[TG_STMT_PARAMETERS_MAX];
     struct tg_id ids[TG_STMT_PARAMETERS_MAX];
@@ -243,17 +243,17 @@ static int run(lua_State *L, tg_stmt_push_fn *push)
 
 static int l_query(lua_State *L)
 {
-    return run(L, tg_stmt_push_rows);
+    return run_statement(L, tg_stmt_push_rows);
 }
 
 static int l_one(lua_State *L)
 {
-    return run(L, tg_stmt_push_one);
+    return run_statement(L, tg_stmt_push_one);
 }
 
 static int l_execute(lua_State *L)
 {
-    return run(L, tg_stmt_push_affected);
+    return run_statement(L, tg_stmt_push_affected);
 }
 
 /* How many of the rows that are left go into one statement: few sizes, so that few texts are prepared. */
