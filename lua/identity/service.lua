@@ -12,6 +12,7 @@ local token = require("identity.token")
 local service = {}
 
 local OWN_FIELDS <const> = { name = true, country = true } -- what a company may change of itself
+local DEPTH_MAX <const> = 20 -- a company has a row in the tree for each company above it
 local TOUCH_AFTER_US <const> = 300 * 1000000 -- last_used_at is written no more often
 local KEPT <const> = { "name", "external_ref", "status", "timezone", "country", "rate_deck", "pricing" }
 
@@ -75,9 +76,11 @@ local function insert(input, parent, record)
     end
   end
   return tg.db.transaction(function(tx)
-    local done, err = store.insert_company(tx, company)
-    if not done then
+    local n_ancestors, err = store.insert_company(tx, company)
+    if not n_ancestors then
       return nil, err
+    elseif n_ancestors > DEPTH_MAX then
+      return nil, errors.input("/parent", ("is too deep in the tree: at most %d are above a company"):format(DEPTH_MAX))
     end
     return operations.finish(tx, record, store.company(company.id, tx))
   end)

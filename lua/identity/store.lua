@@ -1,5 +1,7 @@
 --- SQL of companies and API keys.
 -- "Own or below" is one join: company_tree has a row for each company and each of its ancestors, itself included.
+local errors = require("core.errors")
+
 local store = {}
 
 local COMPANY <const> = [[
@@ -139,22 +141,22 @@ function store.companies(filter)
 end
 
 --- Writes a company with its place in the tree and its wallet.
----@return true?, table? err  not_found when the parent is not the caller's to use
+---@return integer? n_ancestors how many companies it is below
+---@return table? err  not_found when the parent is not the caller's to use
 function store.insert_company(tx, company)
   local inserted, err = tx:execute(sql.insert_company, company)
-  if not inserted then
-    return nil, err
-  elseif inserted == 0 then
-    return nil, { code = "not_found", detail = "parent" }
+  if inserted == 0 then
+    return nil, errors.not_found("parent")
   end
+  local rows = {}
   for _, name in ipairs({ "insert_tree", "insert_tree_self", "insert_wallet" }) do
-    local done
-    done, err = tx:execute(sql[name], company)
-    if not done then
+    if not inserted then
       return nil, err
     end
+    inserted, err = tx:execute(sql[name], company)
+    rows[name] = inserted
   end
-  return true
+  return inserted and rows.insert_tree, err
 end
 
 function store.update_company(tx, company)

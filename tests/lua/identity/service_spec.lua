@@ -88,6 +88,33 @@ describe("creating a company", function()
     assert.equal("/rate_deck is in EUR, the company pays in USD", err.detail)
   end)
 
+  it("bounds the depth of the tree, and undoes what is too deep", function()
+    script.expect("company", PARENT)
+    script.expect("insert_company", 1)
+    script.expect("insert_tree", 21)
+    script.expect("insert_tree_self", 1)
+    script.expect("insert_wallet", 1)
+    local company, err = service.create_company({ name = "North" }, ids.own, record)
+    assert.is_nil(company)
+    assert.equal("/parent", err.errors[1].pointer)
+  end)
+
+  it("stops at the statement that fails", function()
+    for n, statements in ipairs({
+      { "insert_company" }, { "insert_company", "insert_tree" },
+      { "insert_company", "insert_tree", "insert_tree_self" },
+      { "insert_company", "insert_tree", "insert_tree_self", "insert_wallet" },
+    }) do
+      script.expect("company", PARENT)
+      for i, name in ipairs(statements) do
+        script.expect(name, i < n and 1 or nil, i == n and { code = "upstream", detail = "gone" } or nil)
+      end
+      local company, err = service.create_company({ name = "North" }, ids.own, record)
+      assert.is_nil(company)
+      assert.equal("upstream", err.code)
+    end
+  end)
+
   it("passes on a database that is away", function()
     script.expect("company", nil, { code = "busy", detail = "no connection" })
     local company, err = service.create_company({ name = "North" }, ids.own, record)
