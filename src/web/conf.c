@@ -18,6 +18,16 @@
 
 #define BODY_MAX_DEFAULT (1u << 20)
 
+#ifdef __SANITIZE_ADDRESS__
+/* libh2o keeps what its configurators made until the process ends; we read one configuration a process. */
+const char *__lsan_default_suppressions(void);
+const char *__lsan_default_suppressions(void)
+{
+    return "leak:h2o_configurator_define_headers_commands\nleak:h2o_headers_append_command\nleak:h2o_expires_register\n"
+           "leak:lib/handler/configurator\nleak:lib/core/configurator\nleak:h2o_config_register_path\n";
+}
+#endif
+
 /* Takes "[file:MARK] in command NAME, reason" apart (h2o_configurator_errprintf wrote it; see TG_YAML_MARK). */
 static void translate(const char *said, const char *path, struct tg_err *err_r)
 {

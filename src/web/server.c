@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -301,15 +302,13 @@ static void control(void)
     }
 }
 
-/* A second signal while the threads drain: a small thread of its own waits for it. */
+/* A second signal while the threads drain: a small thread of its own waits for it, until drained_fd can be read. */
 static void *watch_for_impatience(void *arg)
 {
-    struct pollfd fd = {.fd = server.signal_fd, .events = POLLIN};
-    (void)arg;
-    while (!server.is_at_once) {
-        int n = poll(&fd, 1, -1);
-        pthread_testcancel();
-        if (n == 1)
+    const int *drained_fd = arg;
+    struct pollfd fds[2] = {{.fd = server.signal_fd, .events = POLLIN}, {.fd = *drained_fd, .events = POLLIN}};
+    while (fds[1].revents == 0 && !server.is_at_once) {
+        if (poll(fds, 2, -1) > 0 && (fds[0].revents & POLLIN) != 0)
             on_signal();
     }
     return NULL;
@@ -337,13 +336,16 @@ static bool join_threads(void)
 {
     bool was_clean = true;
     pthread_t impatience;
-    bool is_watching = pthread_create(&impatience, NULL, watch_for_impatience, NULL) == 0;
+    int drained_fd = eventfd(0, EFD_CLOEXEC);
+    bool is_watching = drained_fd != -1 && pthread_create(&impatience, NULL, watch_for_impatience, &drained_fd) == 0;
     for (size_t i = 0; i < server.shared.n_threads; i++)
         was_clean = tg_web_thread_join(&server.shared.threads[i]) && was_clean;
     if (is_watching) {
-        pthread_cancel(impatience);
+        eventfd_write(drained_fd, 1);
         pthread_join(impatience, NULL);
     }
+    if (drained_fd != -1)
+        close(drained_fd);
     return was_clean;
 }
 

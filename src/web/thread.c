@@ -186,7 +186,9 @@ static void deinit(struct tg_web_thread *thread)
     h2o_timeout_unlink(&thread->ctx.http2._graceful_shutdown_timeout);
     h2o_timeout_dispose(thread->ctx.loop, &thread->request_timeout);
     h2o_timeout_dispose(thread->ctx.loop, &thread->bulk_timeout);
+    h2o_multithread_queue_t *queue = thread->ctx.queue;
     h2o_context_dispose(&thread->ctx);
+    free(queue); /* h2o 2.2 takes it down and forgets to */
     tg_auth_free(&thread->auth);
     tg_strbuf_deinit(&thread->scratch);
     tg_loop_free(&thread->loop);

@@ -150,7 +150,9 @@ static inline void loopback_free(struct loopback *lb)
     tg_access_log_deinit(thread);
     h2o_timeout_dispose(thread->ctx.loop, &thread->request_timeout);
     h2o_timeout_dispose(thread->ctx.loop, &thread->bulk_timeout);
+    h2o_multithread_queue_t *queue = thread->ctx.queue;
     h2o_context_dispose(&thread->ctx);
+    free(queue); /* h2o 2.2 forgets to */
     tg_auth_free(&thread->auth);
     tg_strbuf_deinit(&thread->scratch);
     tg_work_free(&lb->shared.work);
