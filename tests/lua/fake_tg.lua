@@ -216,7 +216,8 @@ fake.time = {
     return (minutes * 60 + math.tointeger(second)) * 1000000 + us
   end,
   format = function(us)
-    local fraction = us % 1000000 == 0 and "" or (".%06d"):format(us % 1000000)
+    local fraction = us % 1000000 == 0 and "" or us % 1000 == 0 and (".%03d"):format(us // 1000 % 1000)
+      or (".%06d"):format(us % 1000000)
     return os.date("!%Y-%m-%dT%H:%M:%S", us // 1000000) .. fraction .. "Z"
   end,
 }
