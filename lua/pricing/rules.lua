@@ -3,7 +3,7 @@
 -- input  { event = { event_id, to, status, answered_at = µs, duration_ms },
 --          plan  = { timezone?, charge_decimals? = 6, rounding? = "half_up", rate_at? = "split" | "start",
 --                    bundle_partial? = "split" | "whole_block", windows?, tiers?, min_charge?, max_charge?,
---                    grace_ms?, cc?, idd?, trunk? },             amounts as decimals or their text
+--                    grace_ms?, country?, cc?, idd?, trunk? },          amounts as decimals or their text
 --          state? = { counter_s?, bundles?, balances? } }         see lib/bundles.lua, lib/balances.lua
 -- output { status = "rated" | "not_billable" | "no_rate" | "blocked" | "failed",
 --          error? = "no_rate" | "blocked" | "not_e164" | "invalid_duration",
@@ -33,7 +33,7 @@ end
 --- Finds what prices the call: its number, its windows and the row at answer.
 -- @return call, or nil, status and why
 local function begin(event, plan, cap)
-  local digits = cap.lib.e164.normalise(event.to, plan, cap.text)
+  local digits = cap.lib.e164.normalise(event.to, plan, cap.text, cap.lib.countries)
   if digits == nil then
     return nil, "no_rate", "not_e164"
   end
@@ -144,7 +144,7 @@ end
 
 --- The hook pricing.normalize_number: {raw, plan} → {digits} or {error}, as rating reads a called number.
 local function normalize(input, cap)
-  local digits, why = cap.lib.e164.normalise(input.raw, input.plan, cap.text)
+  local digits, why = cap.lib.e164.normalise(input.raw, input.plan, cap.text, cap.lib.countries)
   return { digits = digits, error = why }
 end
 
@@ -195,6 +195,16 @@ local normalize_cases = {
     input = { raw = "030 1234567", plan = { cc = "49", idd = "00", trunk = "0" } },
     want = { digits = "49301234567" },
   },
+  {
+    name = "a caller in a country dials as one does there",
+    input = { raw = "8 10 49 30 1234567", plan = { country = "RU" } },
+    want = { digits = "49301234567" },
+  },
+  {
+    name = "a country that nobody knows has only numbers with a plus",
+    input = { raw = "030 1234567", plan = { country = "ZZ" } },
+    want = { error = "not_e164" },
+  },
   { name = "a short code is no number", input = { raw = "911", plan = {} }, want = { error = "not_e164" } },
 }
 
@@ -204,7 +214,7 @@ return {
     api = 1,
     needs = {
       "decimal", "deck", "calendar", "text",
-      "lib.balances", "lib.blocks", "lib.bundles", "lib.e164", "lib.lines", "lib.order", "lib.tiers",
+      "lib.balances", "lib.blocks", "lib.bundles", "lib.countries", "lib.e164", "lib.lines", "lib.order", "lib.tiers",
     },
     decide = decide,
     cases = rate_cases,
@@ -212,7 +222,7 @@ return {
   {
     hook = "pricing.normalize_number",
     api = 1,
-    needs = { "text", "lib.e164" },
+    needs = { "text", "lib.countries", "lib.e164" },
     decide = normalize,
     cases = normalize_cases,
   },
