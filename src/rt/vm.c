@@ -143,23 +143,6 @@ static void open_standard(lua_State *L)
     lua_register(L, "require", l_require);
 }
 
-/* context() → {request_id=, company=?, actor=?} of the running coroutine */
-static int l_context(lua_State *L)
-{
-    const struct tg_co_context *ctx = tg_co_context(L);
-    char text[TG_ID_TEXT_SIZE];
-    lua_createtable(L, 0, 3);
-    lua_pushstring(L, ctx->request_id);
-    lua_setfield(L, -2, "request_id");
-    if (ctx->principal != NULL) {
-        lua_pushlstring(L, text, tg_id_format(ctx->principal->company, "co", text));
-        lua_setfield(L, -2, "company");
-        lua_pushlstring(L, text, tg_id_format(ctx->principal->actor, ctx->principal->actor_prefix, text));
-        lua_setfield(L, -2, "actor");
-    }
-    return 1;
-}
-
 static int open_decimal(lua_State *L)
 {
     tg_num_open(L);
@@ -191,8 +174,7 @@ static void open_tg(lua_State *L, const struct tg_vm_lib *libs)
         lua_call(L, 0, 1);
         lua_setfield(L, -2, lib->name);
     }
-    lua_pushcfunction(L, l_context);
-    lua_setfield(L, -2, "context");
+    tg_api_open_context(L);
     for (const struct tg_vm_lib *lib = libs; lib != NULL && lib->name != NULL; lib++) {
         lua_pushcfunction(L, lib->open);
         lua_pushlightuserdata(L, lib->context);

@@ -81,6 +81,8 @@ uint64_t tg_co_deadline_ms(lua_State *L);
 /* An open transaction whose coroutine has ended is rolled back (api_tx.c). */
 void tg_tx_abandon(struct tg_co *co);
 
+/* Adds context, assume and within to the table on top. */
+void tg_api_open_context(lua_State *L);
 /* The libraries of tg.*: each pushes one table. */
 int tg_api_open_db(lua_State *L);
 int tg_api_open_redis(lua_State *L);

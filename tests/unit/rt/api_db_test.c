@@ -44,6 +44,7 @@ static void set_up(void)
     const struct tg_dbpool_settings set = {.connections_max = 4, .queue_len_max = 100, .connect_timeout_ms = 5000};
     pool = fixture.services.db = tg_dbpool_new(fixture.loop, &url, &set);
     tg_dburl_deinit(&url);
+    tg_loop_run_once(fixture.loop, 0); /* the servers took their time to start, which its clock has not seen */
     principal = tg_principal_new();
     principal->company = tg_id_new();
     memcpy(principal->actor_prefix, "key", 4);
