@@ -21,6 +21,12 @@ ok() { # CONDITION-STATUS NAME
         echo "not ok $test_number - $2"
     fi
 }
+equal() { # NAME GOT WANTED, as amounts: 1.50 is 1.5
+    is "$(shortest "$2")" "$(shortest "$3")" "$1"
+}
+shortest() {
+    sed -E 's/(\.[0-9]*[1-9])0+$/\1/; s/\.0+$//' <<<"$1"
+}
 is() { # GOT WANTED NAME
     if [ "$1" = "$2" ]; then
         ok 0 "$3"
@@ -163,21 +169,56 @@ fresh_server() {
     start_server "$@" || exit 1
 }
 
-# --- API: `api METHOD PATH [curl arguments…]` sets $status and $body
+# --- API: `api METHOD PATH [curl arguments…]` sets $status, $content_type, $body; $headers names a file
+headers=$dir/headers
 api() {
     local method=$1 path=$2
     shift 2
-    status=$(curl -s -o "$dir/body" -w '%{http_code}' -X "$method" -H "Authorization: Bearer ${key:-}" "$@" \
-        "http://127.0.0.1:$port$path")
-    body=$(tr -d '\0' <"$dir/body" 2>/dev/null)
+    : >"$dir/body"
+    read -r status content_type < <(curl -s -D "$headers" -o "$dir/body" -w '%{http_code} %{content_type}\n' -X "$method" \
+        -H "Authorization: Bearer ${key:-}" "$@" "http://127.0.0.1:$port$path")
+    body=$(tr -d '\0' <"$dir/body")
 }
-post() { # PATH JSON [curl arguments…]
+post() { # PATH JSON [curl arguments…]; a JSON of @FILE is the file
     local path=$1 json=$2
     shift 2
     api POST "$path" -H 'Content-Type: application/json' --data-binary "$json" "$@"
 }
 field() { # of the last body, by a jq path
     jq -r "$1" <<<"$body" 2>/dev/null
+}
+json() { # the last body by a jq filter, compact
+    jq -cS "$1" <<<"$body" 2>/dev/null
+}
+problem() { # STATUS SLUG NAME [POINTER of its first error]: the last answer is this problem document, complete
+    local got wanted="$1 application/problem+json $1 https://tollgate.dev/problems/$2 ${4:-}"
+    got="$status $content_type $(jq -r '"\(.status) \(.type) \(if .title and .detail and .request_id then "" else "incomplete " end)" +
+        (.errors[0].pointer // "")' <<<"$body" 2>/dev/null)"
+    if [ "$got" = "$wanted" ]; then
+        ok 0 "$3"
+    else
+        is "$got: $body" "$wanted" "$3"
+    fi
+}
+header() { # NAME of the last answer
+    tr -d '\r' <"$headers" | sed -n "s/^$1: //Ip" | tail -n 1
+}
+make_company() { # NAME [JSON MEMBERS…]: its id in $id
+    local members=
+    [ $# -lt 2 ] || members=,$2
+    post /v1/companies "{\"name\": \"$1\"$members}"
+    id=$(field .id)
+    [ "$status" = 201 ] || echo "# company $1: $status $body"
+}
+make_deck() { # NAME CSV-FILE: its id in $deck
+    post /v1/rate-decks "{\"name\": \"$1\", \"currency\": \"USD\"}"
+    deck=$(field .id)
+    api PUT "/v1/rate-decks/$deck/rates" -H 'Content-Type: text/csv' --data-binary "@$2"
+    [ "$status" = 200 ] || echo "# deck $1: $status $body"
+}
+event() { # EVENT_ID [JQ OBJECT to add]: a call of 61 seconds
+    jq -nc --arg id "$1" '{event_id: $id, source: "gw-1", meter: "call.seconds", event_time: "2026-07-15T10:00:00Z",
+        quantity: "61", properties: {to: "+12125550100"}} + '"${2:-{\}}"
 }
 shared=${TOLLGATE_SHARED:-../shared}
 cli() { # COMMAND… over the API with this script's server and key
