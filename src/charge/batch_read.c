@@ -119,10 +119,10 @@ int tg_batch_read_keys(struct tg_batch *b, struct tg_err *err_r)
 
 /* --- companies and their decks ------------------------------------------------------------------------------------ */
 
-static void read_plan(struct tg_batch_company *company, const struct tg_dbval *timezone, const struct tg_dbval *country,
+static void read_plan(struct tg_batch_company *company, const struct tg_dbval *zone, const struct tg_dbval *country,
                       const struct tg_dbval *pricing)
 {
-    company->timezone = tg_memdup(timezone->bytes, timezone->len);
+    company->timezone = tg_memdup(zone->bytes, zone->len);
     company->plan.timezone = company->timezone;
     memcpy(company->plan.currency, company->currency, sizeof(company->currency));
     if (country->type != TG_DB_NULL && country->len < sizeof(company->plan.country))

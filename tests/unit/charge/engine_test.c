@@ -1,4 +1,4 @@
-/* engine_test - usage becomes money once: the ledger engine against a real MariaDB. */
+/* engine_test - usage becomes money once: the ledger engine against a real MariaDB. TG_TSAN: it has a thread. */
 #include "../../../src/charge/engine.c"
 
 #include "fixture.h"
