@@ -133,7 +133,7 @@ local function report(dir, floor)
   end
   local percent = all == 0 and 0 or covered * 1000 // all / 10
   local is_enough = all > 0 and percent >= floor
-  print(("%s - Lua: %.1f %% of %d lines are covered (floor %d %%)"):format(is_enough and "ok" or "not ok", percent, all, floor))
+  print(("%s - Lua: %.1f %% of %d lines are covered (floor %.0f %%)"):format(is_enough and "ok" or "not ok", percent, all, floor))
   return is_enough
 end
 
