@@ -14,7 +14,9 @@
  * key's name in the text, lost connection before anything was sent → UPSTREAM,
  * a write or COMMIT sent and unanswered → UNCERTAIN, queue full → BUSY, deadline
  * while queued → BUSY, deadline while running → UNCERTAIN for writes, else UPSTREAM
- * (the connection is closed). Reconnects back off 50 ms … 5 s with jitter.
+ * (the connection is closed). A statement of a transaction is never UNCERTAIN: with
+ * its connection the server undoes it; only COMMIT is. Reconnects back off 50 ms … 5 s
+ * with jitter; a failed attempt, with no connection left, fails all that waits.
  *
  * All calls on the pool's loop. The five promises of io/loop.h hold.
  */
@@ -108,7 +110,8 @@ typedef void tg_db_tx_fn(struct tg_dbtx *tx, const struct tg_err *err, void *arg
 void tg_db_tx_begin(struct tg_dbpool *pool, uint64_t deadline_ms, tg_db_tx_fn *fn, void *arg);
 void tg_db_tx_query(struct tg_dbtx *tx, const char *sql, const struct tg_dbval *values, size_t n_values,
                     tg_db_result_fn *fn, void *arg);
-/* Both end the transaction whatever the answer: tx is gone when the call returns. An unanswered COMMIT is UNCERTAIN. */
+/* Both end the transaction whatever the answer: tx is gone when the call returns. An unanswered COMMIT is UNCERTAIN.
+ * fn's res is NULL also on success: err says which. */
 void tg_db_tx_commit(struct tg_dbtx *tx, tg_db_result_fn *fn, void *arg);
 void tg_db_tx_rollback(struct tg_dbtx *tx); /* no answer: the connection is cleaned or closed */
 

@@ -66,7 +66,7 @@ static int parse_url(struct tg_httpeasy_request *r, const char *text, struct tg_
             memmove(r->host, r->host + 1, len - 2);
             r->host[len - 2] = '\0';
         }
-        r->port = (uint16_t)atoi(port);
+        r->port = (uint16_t)strtoul(port, NULL, 10); /* curl has checked it */
     }
     free(scheme);
     free(port);

@@ -109,7 +109,7 @@ static int plan_read_dir(struct plan *plan, const char *dir, struct tg_err *err_
     plan->list = tg_calloc((size_t)n + 1, sizeof(*plan->list));
     for (int i = 0; i < n; i++) {
         const char *file = entries[i]->d_name;
-        if (status == 0 && (!is_migration_name(file) || atoi(file) != i + 1))
+        if (status == 0 && (!is_migration_name(file) || strtol(file, NULL, 10) != i + 1))
             status =
                 tg_err_set(err_r, TG_ERR_INPUT, "migration %s: expected %04d_<name>.sql, without a gap", file, i + 1);
         if (status == 0) {

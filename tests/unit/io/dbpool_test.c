@@ -1,5 +1,6 @@
 /* dbpool_test - the pool without blocking, against a real MariaDB that is also killed, stopped and restarted. */
 #include "../../../src/io/dbpool.c"
+#include "../../../src/io/dbtx.c"
 #include "tap.h"
 
 #include <netinet/in.h>
