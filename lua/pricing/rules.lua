@@ -51,12 +51,12 @@ local function begin(event, plan, cap)
   }
 end
 
---- The function that charges seconds: at the row's price, or by the plan's tiers.
+--- The visitor of runs that charges them: at the row's price, or by the plan's tiers.
 -- @param meter  {charged_s}: counts what was charged
 local function charger(lines, plan, state, meter, cap)
   local add, tiers = cap.lib.lines.add_usage, plan.tiers
   if tiers == nil then
-    return function(from_s, seconds, row, per_minute)
+    return function(from_s, seconds, _, row, per_minute)
       meter.charged_s = meter.charged_s + seconds
       add(lines, from_s, seconds, row, per_minute)
     end
@@ -66,7 +66,7 @@ local function charger(lines, plan, state, meter, cap)
   for i, tier in ipairs(tiers) do
     list[i] = { up_to_s = tier.up_to_s, per_minute = cap.decimal.new(tier.per_minute) }
   end
-  return function(from_s, seconds, row)
+  return function(from_s, seconds, _, row)
     cap.lib.tiers.split(list, start + meter.charged_s, from_s, seconds, function(part_s, part, per_minute)
       add(lines, part_s, part, row, per_minute)
     end)
@@ -85,7 +85,7 @@ local function with_bundles(call, lines, usable, plan, charge, cap)
       cap.lib.lines.add_bundle(lines, part_s, part, row, id, zero)
     end)
     if free < seconds then
-      charge(from_s + free, seconds - free, row, per_minute)
+      charge(from_s + free, seconds - free, block_s, row, per_minute)
     end
   end
   local function limit(at_s)
@@ -102,17 +102,12 @@ local function rate(call, plan, state, cap)
   if call.row.connect_fee then
     lines[1] = { kind = "connect", amount = decimal.round(call.row.connect_fee, places, rounding) }
   end
-  local charge = charger(lines, plan, state, meter, cap)
-  local usable, billed_s
+  local visit, limit, usable = charger(lines, plan, state, meter, cap), nil, nil
   if state and state.bundles then
     usable = lib.bundles.usable(state.bundles, call.digits, cap.text, lib.order)
-    local visit, limit = with_bundles(call, lines, usable, plan, charge, cap)
-    billed_s = lib.blocks.walk(call, cap.deck, limit, visit)
-  else
-    billed_s = lib.blocks.walk(call, cap.deck, nil, function(from_s, seconds, _, row, per_minute)
-      charge(from_s, seconds, row, per_minute)
-    end)
+    visit, limit = with_bundles(call, lines, usable, plan, visit, cap)
   end
+  local billed_s = lib.blocks.walk(call, cap.deck, limit, visit)
   local total = lib.lines.total(lines, places, rounding, decimal)
   if plan.min_charge or plan.max_charge then
     total = lib.lines.limit(lines, total, plan, places, rounding, decimal)

@@ -277,7 +277,8 @@ static int l_windows(lua_State *L)
     lua_pushvalue(L, 3);
     lua_setiuservalue(L, 4, 1);
     for (lua_pushnil(L); lua_next(L, 1) != 0; lua_pop(L, 1)) {
-        strcpy(windows->list[windows->n].name, lua_tostring(L, -2)); /* measured by count_holidays */
+        struct window *window = &windows->list[windows->n];
+        memcpy(window->name, lua_tostring(L, -2), lua_rawlen(L, -2) + 1); /* measured by count_holidays */
         read_window(L, lua_gettop(L), windows);
     }
     return 1;

@@ -78,9 +78,10 @@ static uint32_t read_seconds(lua_State *L, const char *name, uint32_t absent)
 static void read_text(lua_State *L, const char *name, char *to, size_t size)
 {
     lua_getfield(L, -1, name);
-    const char *text = luaL_optstring(L, -1, "");
-    luaL_argcheck(L, strlen(text) < size, 1, name);
-    strcpy(to, text);
+    size_t len;
+    const char *text = luaL_optlstring(L, -1, "", &len);
+    luaL_argcheck(L, len < size, 1, name);
+    memcpy(to, text, len + 1);
     lua_pop(L, 1);
 }
 
