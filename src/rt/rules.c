@@ -133,12 +133,12 @@ struct build {
     int env; /* in the registry */
 };
 
-/* Whether it is <feature>/rules.lua; the feature's length. */
+/* Whether it is <feature>/rules.lua; the feature's length. types/ holds annotations for editors, which never run. */
 static bool is_rules_path(const char *path, size_t *feature_len_r)
 {
     const char *slash = strchr(path, '/');
     *feature_len_r = slash == NULL ? 0 : (size_t)(slash - path);
-    return slash != NULL && strcmp(slash, "/rules.lua") == 0;
+    return slash != NULL && strcmp(slash, "/rules.lua") == 0 && strncmp(path, "types/", 6) != 0;
 }
 
 static bool is_of_bundle(const char *path)

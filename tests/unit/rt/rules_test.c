@@ -142,6 +142,7 @@ TEST(a_file_may_hold_several_rules_and_needs_its_libs_by_name)
         "return {{hook='a.c', api=1, decide=function() return {} end},"
         " {hook='a.b', api=1, needs={'lib.twice'}, decide=function(i, cap) return {n = cap.lib.twice.of(i.n)} end}}");
     write_file(&folder, "a/service.lua", "this is no Lua and nobody reads it");
+    write_file(&folder, "types/rules.lua", "nor is this");
     ok(load(&folder, &rules, &err) == 0, "%s", err.text);
     is_int(call(rules, "{\"n\":21}", NULL, out, sizeof(out), &err), 0);
     is_str(out, "{\"n\":42}");
