@@ -9,7 +9,8 @@ local sql = tg.db.declare({
   insert = {
     unscoped = SYSTEM,
     sql = [[
-      INSERT INTO jobs (id, company_id, handler, arguments, unique_key, state, run_at, attempts_max, created_at, updated_at)
+      INSERT INTO jobs (id, company_id, handler, arguments, unique_key, state, run_at, attempts_max,
+                        created_at, updated_at)
       VALUES ({id:id}, {company:id}, {handler}, {arguments:json}, {unique_key}, 'ready', {run_at:time}, {attempts_max},
               {now:time}, {now:time})]],
   },

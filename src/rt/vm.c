@@ -161,11 +161,13 @@ static void open_tg(lua_State *L, const struct tg_vm_lib *libs)
                                    {"crypto", tg_api_open_crypto},
                                    {"db", tg_api_open_db},
                                    {"decimal", open_decimal},
+                                   {"http", tg_api_open_http},
                                    {"id", tg_api_open_id},
                                    {"json", open_json},
                                    {"log", tg_api_open_log},
                                    {"metrics", tg_api_open_metrics},
                                    {"money", tg_api_open_money},
+                                   {"redis", tg_api_open_redis},
                                    {"time", tg_api_open_time},
                                    {NULL, NULL}};
     lua_newtable(L);

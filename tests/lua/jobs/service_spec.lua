@@ -17,7 +17,9 @@ end
 tg.time.monotonic = tg.time.monotonic or tg.time.now
 
 local service = require("jobs.service")
-local JOB <const> = { id = tg.id.new("job"), handler = "spec.jobs:run", arguments = { n = 1 }, attempts = 0, attempts_max = 3 }
+local JOB <const> = {
+  id = tg.id.new("job"), handler = "spec.jobs:run", arguments = { n = 1 }, attempts = 0, attempts_max = 3,
+}
 
 local function job(changes)
   local copy = {}
@@ -55,7 +57,8 @@ describe("enqueue", function()
 
   it("raises on a job that could never run", function()
     for _, wrong in ipairs({
-      {}, { handler = "spec:run" }, { handler = "spec.jobs" }, { handler = "spec.jobs:Run" }, { handler = "os.jobs:x y" },
+      {}, { handler = "spec:run" }, { handler = "spec.jobs" }, { handler = "spec.jobs:Run" },
+      { handler = "os.jobs:x y" },
       { handler = "spec.jobs:run", unique_key = 7 }, { handler = "spec.jobs:run", run_at = 1.5 },
       { handler = "spec.jobs:run", attempts_max = 0 },
     }) do

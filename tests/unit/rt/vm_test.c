@@ -147,6 +147,39 @@ TEST(a_source_that_is_not_whole_is_refused_by_name)
     rmdir(dir);
 }
 
+/* Every `function tg.a.b(` and `function tg.a(` of lua/types/tg.lua is there, and nothing else is. */
+TEST(the_annotations_name_exactly_what_tg_has)
+{
+    static const char code[] =
+        "local text = ...\n"
+        "local named, wrong = {}, {}\n"
+        "for path in text:gmatch('\\nfunction (tg[%w_.]+)%(') do named[path] = true end\n"
+        "local function walk(t, path)\n"
+        "  for key, value in pairs(t) do\n"
+        "    local name = path .. '.' .. key\n"
+        "    if type(value) == 'table' and key ~= 'rules' then walk(value, name)\n"
+        "    elseif type(value) == 'function' and not named[name] then wrong[#wrong + 1] = '+' .. name end\n"
+        "    named[name] = nil\n"
+        "  end\n"
+        "end\n"
+        "walk(tg, 'tg')\n"
+        "for name in pairs(named) do wrong[#wrong + 1] = '-' .. name end\n"
+        "table.sort(wrong)\n"
+        "return table.concat(wrong, ' ')";
+    char *text = tg_calloc(1, 65536);
+    FILE *f = fopen("lua/types/tg.lua", "r");
+    ok(f != NULL && fread(text, 1, 65535, f) > 1000, "the annotations");
+    struct tg_vm *vm = fixture_script_vm(NULL);
+    lua_State *L = tg_vm_state(vm);
+    is_int(luaL_loadstring(L, code), LUA_OK);
+    lua_pushstring(L, text);
+    is_int(lua_pcall(L, 1, 1, 0), LUA_OK);
+    is_str(lua_tostring(L, -1), "");
+    fclose(f);
+    free(text);
+    fixture_free(&vm);
+}
+
 TEST(a_principal_may_what_its_bits_say)
 {
     struct tg_principal *p = tg_principal_new();
