@@ -75,3 +75,10 @@ function tg.decks.rows(parsed, from, n) end
 ---@return tg.decks.Row? row
 ---@return tg.Err? err
 function tg.decks.lookup(deck_id, version, digits, at_us) end
+
+--- A version of a deck for tg.rules.call, kept in memory as long as the value lives. Waits when it must be loaded.
+---@param deck_id string
+---@param version integer
+---@return tg.Deck? deck
+---@return tg.Err? err
+function tg.decks.get(deck_id, version) end

@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "charge/deckstore.h"
 #include "charge/engine.h"
+#include "rt/api_rules.h"
 #include "rt/bytes.h"
 #include "rt/co.h"
 #include "rt/deckcsv.h"
@@ -77,7 +78,8 @@ struct job {
     struct tg_bytes *bytes; /* parse: the file */
     struct tg_deckcsv *csv;
     uint8_t sha256[TG_SHA256_LEN];
-    struct tg_engine *engine; /* lookup */
+    struct tg_engine *engine; /* lookup and get */
+    tg_await_push_fn *push; /* what they answer from the loaded deck */
     struct tg_id deck_id;
     uint32_t version;
     char digits[DIGITS_MAX + 1];
@@ -233,33 +235,63 @@ static void on_loaded(void *arg)
     if (job->err.code != TG_ERR_NONE)
         tg_await_resume_err(&job->aw, &job->err);
     else
-        tg_await_resume(&job->aw, push_found, job);
+        tg_await_resume(&job->aw, job->push, job);
     job_free(job);
+}
+
+/* Reads deck_id and version, the first two arguments. */
+static void read_version(lua_State *L, struct job *want)
+{
+    size_t len;
+    const char *id = luaL_checklstring(L, 1, &len);
+    const lua_Integer version = luaL_checkinteger(L, 2);
+    struct tg_err err;
+    want->engine = lua_touserdata(L, lua_upvalueindex(1));
+    luaL_argcheck(L, version >= 1 && version <= UINT32_MAX, 2, "not a version");
+    want->version = (uint32_t)version;
+    if (tg_id_parse(id, len, "deck", &want->deck_id, &err) != 0)
+        luaL_argerror(L, 1, "not a deck's id");
+}
+
+/* Answers from memory, or loads on a worker and waits. */
+static int with_deck(lua_State *L, struct job *want)
+{
+    want->deck = tg_deckstore_get(tg_engine_decks(want->engine), want->deck_id, want->version);
+    if (want->deck != NULL) {
+        const int n = want->push(L, want); /* running out of memory here loses a reference, and then the process */
+        tg_deck_unref(&want->deck);
+        return n;
+    }
+    want->aw = tg_await_new(L);
+    return job_start(L, tg_memdup(want, sizeof(*want)), load, on_loaded);
 }
 
 /* lookup(deck_id, version, digits, at_us) → row | nil | nil, err */
 static int l_lookup(lua_State *L)
 {
-    struct job want = {.engine = lua_touserdata(L, lua_upvalueindex(1))};
-    size_t id_len, len;
-    const char *id = luaL_checklstring(L, 1, &id_len), *digits = luaL_checklstring(L, 3, &len);
-    const lua_Integer version = luaL_checkinteger(L, 2);
+    struct job want = {.push = push_found};
+    size_t len;
+    read_version(L, &want);
+    const char *digits = luaL_checklstring(L, 3, &len);
     want.at_us = luaL_checkinteger(L, 4);
-    luaL_argcheck(L, version >= 1 && version <= UINT32_MAX, 2, "not a version");
     luaL_argcheck(L, len >= 1 && len <= DIGITS_MAX && strspn(digits, "0123456789") == len, 3, "1 to 15 digits");
-    struct tg_err err;
-    if (tg_id_parse(id, id_len, "deck", &want.deck_id, &err) != 0)
-        return luaL_argerror(L, 1, "not a deck's id");
     memcpy(want.digits, digits, len + 1);
-    want.version = (uint32_t)version;
-    want.deck = tg_deckstore_get(tg_engine_decks(want.engine), want.deck_id, want.version);
-    if (want.deck != NULL) {
-        const int n = push_found(L, &want); /* running out of memory here loses a reference, and then the process */
-        tg_deck_unref(&want.deck);
-        return n;
-    }
-    want.aw = tg_await_new(L);
-    return job_start(L, tg_memdup(&want, sizeof(want)), load, on_loaded);
+    return with_deck(L, &want);
+}
+
+static int push_deck(lua_State *L, void *arg)
+{
+    const struct job *job = arg;
+    tg_rules_push_deck(L, tg_deck_ref(job->deck));
+    return 1;
+}
+
+/* get(deck_id, version) → deck for tg.rules.call | nil, err */
+static int l_get(lua_State *L)
+{
+    struct job want = {.push = push_deck};
+    read_version(L, &want);
+    return with_deck(L, &want);
 }
 
 int tg_charge_open_decks(lua_State *L)
@@ -272,7 +304,7 @@ int tg_charge_open_decks(lua_State *L)
         lua_setfield(L, -2, "__metatable");
     }
     lua_pop(L, 1);
-    lua_createtable(L, 0, 3);
+    lua_createtable(L, 0, 4);
     lua_pushcfunction(L, l_parse);
     lua_setfield(L, -2, "parse");
     lua_pushcfunction(L, l_rows);
@@ -280,5 +312,8 @@ int tg_charge_open_decks(lua_State *L)
     lua_pushlightuserdata(L, engine);
     lua_pushcclosure(L, l_lookup, 1);
     lua_setfield(L, -2, "lookup");
+    lua_pushlightuserdata(L, engine);
+    lua_pushcclosure(L, l_get, 1);
+    lua_setfield(L, -2, "get");
     return 1;
 }

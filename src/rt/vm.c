@@ -167,6 +167,7 @@ static void open_tg(lua_State *L, const struct tg_vm_lib *libs)
                                    {"log", tg_api_open_log},
                                    {"metrics", tg_api_open_metrics},
                                    {"money", tg_api_open_money},
+                                   {"rules", tg_api_open_rules},
                                    {"redis", tg_api_open_redis},
                                    {"time", tg_api_open_time},
                                    {NULL, NULL}};

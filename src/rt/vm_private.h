@@ -94,5 +94,6 @@ int tg_api_open_time(lua_State *L);
 int tg_api_open_log(lua_State *L);
 int tg_api_open_metrics(lua_State *L);
 int tg_api_open_cache(lua_State *L);
+int tg_api_open_rules(lua_State *L);
 
 #endif

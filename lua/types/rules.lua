@@ -1,0 +1,28 @@
+---@meta
+--- How application code asks a rule (src/rt/api_rules.c). For editors; never run.
+
+--- A version of a rate deck, from tg.decks.get.
+---@class tg.Deck
+
+---@class tg.rules
+tg.rules = {}
+
+---@class tg.rules.Report
+---@field usecs integer  how long the call took
+---@field rule string  the rule that decided, "pricing.rate_usage"
+---@field bundle string  SHA-256 (hex) of the rules
+
+--- Asks the rule of a hook: synchronous, pure, never waits. Input and result are copied: integers, strings, booleans,
+--- decimals, lists and maps with texts as keys, at most 16 tables deep and 10000 values; anything else is an error that
+--- names the path. err.code: "not_found" no rule for the hook; "bug" the rule failed, or the input is no data; "busy"
+--- the rule met a limit of time or memory, or the rules are being loaded again.
+---@param hook string
+---@param input table
+---@param deck tg.Deck?  what cap.deck finds its rows in
+---@return table? result
+---@return tg.rules.Report|tg.Err report_or_err
+function tg.rules.call(hook, input, deck) end
+
+--- The bundle that decides now; nil while the rules are being loaded again.
+---@return string?
+function tg.rules.bundle() end
