@@ -3,7 +3,7 @@
 -- input  { event = { event_id, to, status, answered_at = µs, duration_ms },
 --          plan  = { timezone?, charge_decimals? = 6, rounding? = "half_up", rate_at? = "split" | "start",
 --                    bundle_partial? = "split" | "whole_block", windows?, tiers?, min_charge?, max_charge?,
---                    grace_ms?, country?, cc?, idd?, trunk? },          amounts as decimals or their text
+--                    grace_ms? | grace_s?, country?, cc?, idd?, trunk? },   amounts as decimals or their text
 --          state? = { counter_s?, bundles?, balances? } }         see lib/bundles.lua, lib/balances.lua
 -- output { status = "rated" | "not_billable" | "no_rate" | "blocked" | "failed",
 --          error? = "no_rate" | "blocked" | "not_e164" | "invalid_duration",
@@ -27,7 +27,8 @@ end
 
 --- R3: answered, and longer than nothing and than the grace.
 local function is_billable(event, plan)
-  return event.status == "answered" and event.duration_ms > 0 and event.duration_ms > (plan.grace_ms or 0)
+  local grace_ms = plan.grace_ms or (plan.grace_s or 0) * 1000
+  return event.status == "answered" and event.duration_ms > 0 and event.duration_ms > grace_ms
 end
 
 --- Finds what prices the call: its number, its windows and the row at answer.

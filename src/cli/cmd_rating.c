@@ -171,6 +171,8 @@ static int run_cases(const struct tg_args *args)
     json_error_t bad;
     struct tg_rules *rules;
     json_t *file = json_load_file(args->argv[0], JSON_REJECT_DUPLICATES, &bad);
+    if (file == NULL && bad.line < 0)
+        return tg_cli_fail(args, "%s", bad.text);
     if (file == NULL)
         return tg_cli_fail(args, "%s:%d:%d: %s", args->argv[0], bad.line, bad.column, bad.text);
     const json_t *cases = json_is_array(file) ? file : json_object_get(file, "cases");
