@@ -19,12 +19,19 @@
 #define BODY_MAX_DEFAULT (1u << 20)
 
 #ifdef __SANITIZE_ADDRESS__
-/* libh2o keeps what its configurators made until the process ends; we read one configuration a process. */
+/* libh2o keeps what its configurators made until the process ends (we read one configuration a process), and what a
+ * thread has for reuse until the thread ends, and longer. */
 const char *__lsan_default_suppressions(void);
+const char *__lsan_default_options(void);
+const char *__lsan_default_options(void)
+{
+    return "print_suppressions=0";
+}
 const char *__lsan_default_suppressions(void)
 {
     return "leak:h2o_configurator_define_headers_commands\nleak:h2o_headers_append_command\nleak:h2o_expires_register\n"
-           "leak:lib/handler/configurator\nleak:lib/core/configurator\nleak:h2o_config_register_path\n";
+           "leak:lib/handler/configurator\nleak:lib/core/configurator\nleak:h2o_config_register_path\n"
+           "leak:h2o_mem_alloc_recycle\n";
 }
 #endif
 

@@ -227,8 +227,10 @@ void tg_conn_set_tls(struct tg_web_thread *thread, size_t i, SSL_CTX *tls)
 void tg_conn_stop_accepting(struct tg_web_thread *thread)
 {
     for (size_t i = 0; i < thread->n_acceptors; i++) {
-        if (thread->acceptors[i].sock != NULL)
-            h2o_socket_close(thread->acceptors[i].sock);
+        if (thread->acceptors[i].sock == NULL)
+            continue;
+        on_acceptable(thread->acceptors[i].sock, NULL); /* who was let in by the kernel is served */
+        h2o_socket_close(thread->acceptors[i].sock);
         thread->acceptors[i].sock = NULL;
     }
 }

@@ -229,6 +229,12 @@ static const char *check_query(h2o_iovec_t query)
     return NULL;
 }
 
+static bool has_coded_body(const struct tg_request *r)
+{
+    h2o_iovec_t coding = tg_request_header(r, H2O_STRLIT("content-encoding"));
+    return coding.base != NULL && !h2o_lcstris(coding.base, coding.len, H2O_STRLIT("identity"));
+}
+
 /* What can be wrong before there is a route. NULL: nothing. */
 static const struct tg_problem *check(const struct tg_request *r, struct tg_problem *p)
 {
@@ -239,6 +245,8 @@ static const struct tg_problem *check(const struct tg_request *r, struct tg_prob
         *p = (struct tg_problem){.status = 400, .detail = "The request's target is not a path."};
     else if (path.len > PATH_LEN_MAX)
         *p = (struct tg_problem){.status = 414, .slug = "path_too_long", .detail = "The path is longer than 4096 bytes."};
+    else if (has_coded_body(r))
+        *p = (struct tg_problem){.status = 415, .detail = "A body is taken as it is, without a Content-Encoding."};
     else if ((p->detail = check_query(tg_request_query(r))) != NULL)
         p->status = 400;
     else

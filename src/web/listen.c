@@ -112,9 +112,16 @@ static int read_args(h2o_configurator_command_t *cmd, yoml_t *node, struct liste
     return 0;
 }
 
+/* Port 0 is another free port each time. */
+static bool is_ephemeral(const struct sockaddr *addr)
+{
+    return (addr->sa_family == AF_INET && ((const struct sockaddr_in *)(const void *)addr)->sin_port == 0) ||
+           (addr->sa_family == AF_INET6 && ((const struct sockaddr_in6 *)(const void *)addr)->sin6_port == 0);
+}
+
 static struct tg_listener *find_listener(struct tg_conf *conf, const struct sockaddr *addr, socklen_t len)
 {
-    for (size_t i = 0; i < conf->n_listeners; i++)
+    for (size_t i = 0; i < conf->n_listeners && !is_ephemeral(addr); i++)
         if (conf->listeners[i]->addr_len == len && memcmp(&conf->listeners[i]->addr, addr, len) == 0)
             return conf->listeners[i];
     return NULL;
@@ -282,17 +289,23 @@ Fail:
     return -1;
 }
 
+void tg_listener_close(struct tg_listener *listener)
+{
+    if (listener->fd == -1)
+        return;
+    close(listener->fd);
+    if (listener->addr.ss_family == AF_UNIX)
+        unlink(listener->name);
+    listener->fd = -1;
+}
+
 void tg_listener_free(struct tg_listener **listener_p)
 {
     struct tg_listener *listener = *listener_p;
     *listener_p = NULL;
     if (listener == NULL)
         return;
-    if (listener->fd != -1) {
-        close(listener->fd);
-        if (listener->addr.ss_family == AF_UNIX)
-            unlink(listener->name);
-    }
+    tg_listener_close(listener);
     for (size_t i = 0; i < listener->n_certificates; i++)
         tg_certificate_deinit(&listener->certificates[i]);
     SSL_CTX_free(listener->tls);

@@ -57,6 +57,8 @@ void tg_certificate_deinit(struct tg_certificate *cert);
 
 /* Binds and listens. The error names the address. */
 int tg_listener_open(struct tg_listener *listener, struct tg_err *err_r) TG_MUST_CHECK;
+/* Closes the socket (its dups are others' business) and removes a unix socket's file. */
+void tg_listener_close(struct tg_listener *listener);
 /* A new context from the certificate files; a reference for the caller. The error names the file. */
 int tg_listener_tls_load(const struct tg_listener *listener, SSL_CTX **tls_r, struct tg_err *err_r) TG_MUST_CHECK;
 void tg_listener_free(struct tg_listener **listener);

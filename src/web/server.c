@@ -36,7 +36,7 @@ static struct server {
     struct tg_gen_thread *gen_threads;
     size_t n_checked; /* VMs of the generation that is being built */
     int signal_fd, control_fd;
-    bool is_draining, is_at_once;
+    bool is_draining;
 } server = {.signal_fd = -1, .control_fd = -1};
 
 /* --- Opening -------------------------------------------------------------------------------------------------------- */
@@ -229,14 +229,25 @@ static int reload(uint64_t *number_r, struct tg_err *err_r)
 
 /* --- The control thread --------------------------------------------------------------------------------------------- */
 
+/* Ours must be closed too, or the kernel would go on taking connections that nobody accepts. */
+static void close_listeners(void)
+{
+    for (size_t i = 0; i < server.shared.conf->n_listeners; i++)
+        tg_listener_close(server.shared.conf->listeners[i]);
+}
+
+/* The second time: at once. The threads look at the flag, as some may have ended. */
 static void begin_drain(bool at_once)
 {
-    server.is_draining = true;
-    server.is_at_once = server.is_at_once || at_once;
-    atomic_store(&server.shared.is_draining, true);
     TG_LOG_INFO("server_drain_started", TG_LOG_BOOL("at_once", at_once));
-    for (size_t i = 0; i < server.shared.n_threads; i++)
-        tg_web_thread_drain(&server.shared.threads[i], at_once);
+    atomic_store(&server.shared.is_draining, true);
+    if (at_once)
+        atomic_store(&server.shared.is_impatient, true);
+    for (size_t i = 0; i < server.shared.n_threads && !server.is_draining; i++)
+        tg_web_thread_drain(&server.shared.threads[i]);
+    if (!server.is_draining)
+        close_listeners();
+    server.is_draining = true;
 }
 
 static void on_signal(void)
@@ -307,7 +318,7 @@ static void *watch_for_impatience(void *arg)
 {
     const int *drained_fd = arg;
     struct pollfd fds[2] = {{.fd = server.signal_fd, .events = POLLIN}, {.fd = *drained_fd, .events = POLLIN}};
-    while (fds[1].revents == 0 && !server.is_at_once) {
+    while (fds[1].revents == 0 && !atomic_load(&server.shared.is_impatient)) {
         if (poll(fds, 2, -1) > 0 && (fds[0].revents & POLLIN) != 0)
             on_signal();
     }
@@ -376,7 +387,7 @@ int tg_server_run(struct tg_conf *conf, const struct tg_vm_lib *libs, const stru
     server.shared = (struct tg_shared){.conf = conf, .limits = tg_limits_new(), .started_mono_us = tg_clock_mono_us()};
     server.shared.work = tg_work_new((unsigned)conf->worker_threads, WORK_QUEUE_MAX);
     server.hooks = hooks;
-    server.is_draining = server.is_at_once = false;
+    server.is_draining = false;
     server.signal_fd = signalfd(-1, &set, SFD_CLOEXEC);
     if (server.signal_fd == -1)
         return tg_err_set(err_r, TG_ERR_UPSTREAM, "signalfd: %s", strerror(errno));

@@ -123,6 +123,8 @@ static void on_drain_tick(void *arg)
 {
     struct tg_web_thread *thread = arg;
     uint64_t now_ms = tg_loop_now_ms(thread->loop);
+    if (atomic_load(&thread->shared->is_impatient) && now_ms < thread->drain_until_ms)
+        thread->drain_until_ms = now_ms;
     if ((thread->n_connections == 0 && thread->n_requests == 0) || now_ms >= thread->drain_until_ms + DRAIN_CLOSE_MS) {
         begin_closing(thread);
         return;
@@ -150,16 +152,9 @@ static void on_drain(void *arg)
     on_drain_tick(thread);
 }
 
-static void on_drain_at_once(void *arg)
+void tg_web_thread_drain(struct tg_web_thread *thread)
 {
-    struct tg_web_thread *thread = arg;
-    on_drain(thread);
-    thread->drain_until_ms = tg_loop_now_ms(thread->loop);
-}
-
-void tg_web_thread_drain(struct tg_web_thread *thread, bool at_once)
-{
-    tg_loop_post(thread->loop, at_once ? on_drain_at_once : on_drain, thread);
+    tg_loop_post(thread->loop, on_drain, thread);
 }
 
 /* --- Running -------------------------------------------------------------------------------------------------------- */
@@ -176,11 +171,12 @@ static void init(struct tg_web_thread *thread)
     tg_conn_init(thread);
 }
 
-/* What is left of a thread that had to give up stays: the process ends, and somebody may still point at it. */
+/* What is left of a thread that had to give up stays: the process ends, and operations that nobody waits for any more
+ * still point at it. */
 static void deinit(struct tg_web_thread *thread)
 {
     tg_access_log_deinit(thread);
-    if (thread->n_connections != 0 || thread->n_requests != 0)
+    if (thread->was_cut_off)
         return;
     tg_conn_deinit(thread);
     h2o_timeout_unlink(&thread->ctx.http2._graceful_shutdown_timeout);

@@ -40,6 +40,7 @@ struct tg_shared { /* of the process; outlives the threads */
     _Atomic size_t body_memory;
     _Atomic uint64_t generation; /* the newest that every thread has been given */
     _Atomic bool is_draining;    /* /readyz says so first */
+    _Atomic bool is_impatient;   /* what still works is cut off */
 };
 
 #define TG_DURATION_BUCKETS 14
@@ -88,8 +89,8 @@ struct tg_web_thread {
 void tg_web_thread_start(struct tg_web_thread *thread, struct tg_shared *shared, unsigned index);
 /* As tg_gen_thread.on_swap: on the thread, arg is it. */
 void tg_web_thread_swap(struct tg_vm *vm, uint64_t number, void *arg);
-/* Any thread: begins to drain; at once: what is still at work is cut off. */
-void tg_web_thread_drain(struct tg_web_thread *thread, bool at_once);
+/* Any thread, once: begins to drain. */
+void tg_web_thread_drain(struct tg_web_thread *thread);
 /* Waits for its end. True: everything was answered. */
 bool tg_web_thread_join(struct tg_web_thread *thread);
 
