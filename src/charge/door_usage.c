@@ -67,6 +67,21 @@ static int push_key_conflict(lua_State *L, void *arg)
     return 2;
 }
 
+/* The body is refused whole: another kind of fault than an event of it. */
+static int push_refused(lua_State *L, void *arg)
+{
+    const struct tg_err *err = arg;
+    lua_pushnil(L);
+    tg_push_err(L, err);
+    lua_pushinteger(L, err->native == TG_USAGE_NOT_JSON ? 400 : err->native == TG_USAGE_TOO_LONG ? 413 : 422);
+    lua_setfield(L, -2, "status");
+    lua_pushstring(L, err->native == TG_USAGE_NOT_JSON   ? "malformed_json"
+                      : err->native == TG_USAGE_TOO_LONG ? "body_too_large"
+                                                         : "too_many_events");
+    lua_setfield(L, -2, "type");
+    return 2;
+}
+
 static void on_charged(struct tg_usage_op *op, const struct tg_usage_answer *answer, const struct tg_err *err,
                        void *arg)
 {
@@ -85,10 +100,13 @@ static void on_charged(struct tg_usage_op *op, const struct tg_usage_answer *ans
 static void go_on(void *arg)
 {
     struct ingest *in = arg;
-    if (in->err.code == TG_ERR_NONE &&
-        tg_engine_submit_usage(in->engine, in->loop, &in->op, on_charged, in, &in->err) == 0)
+    const bool is_parsed = in->err.code == TG_ERR_NONE;
+    if (is_parsed && tg_engine_submit_usage(in->engine, in->loop, &in->op, on_charged, in, &in->err) == 0)
         return;
-    tg_await_resume_err(&in->aw, &in->err);
+    if (!is_parsed && in->err.code == TG_ERR_INPUT)
+        tg_await_resume(&in->aw, push_refused, &in->err);
+    else
+        tg_await_resume_err(&in->aw, &in->err);
     ingest_free(in);
 }
 

@@ -65,8 +65,13 @@ struct tg_usage_event { /* strings live in the batch's arena */
 };
 
 struct tg_usage_batch; /* a parsed request: events and the arena of their strings */
+enum { /* err.native of a body that is refused whole */
+       TG_USAGE_NOT_JSON = 1,
+       TG_USAGE_TOO_MANY,
+       TG_USAGE_TOO_LONG
+};
 /* Rejects events one by one (outcome REJECTED with pointer and detail); fails as a whole only when the body is not
- * JSON at all, is too large or holds too many events (INPUT: line, column, what). */
+ * JSON at all, is too large or holds too many events (INPUT: line, column, what; err.native says which). */
 int tg_usage_parse(const char *body, size_t len, struct tg_usage_batch **batch_r, struct tg_err *err_r) TG_MUST_CHECK;
 /* Rejects one event; reason and pointer are literals, the detail is formatted and cut at 200 bytes. Returns -1. */
 int tg_usage_reject(struct tg_usage_batch *batch, struct tg_usage_event *event, const char *reason, const char *pointer,

@@ -6,6 +6,7 @@
  * refuses the whole body: whoever wrote that knows less than it thinks.
  */
 #include <assert.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,12 +44,22 @@ static void locate(const struct cursor *c, const char *place, size_t *line_r, si
     *column_r = (size_t)(place - line_start) + 1;
 }
 
+/* A fault of the body as a whole. */
+TG_PRINTF(3, 4) static int fail(int native, struct tg_err *err_r, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    tg_err_vset(err_r, TG_ERR_INPUT, fmt, ap);
+    va_end(ap);
+    err_r->native = native;
+    return -1;
+}
+
 static int refuse(const struct cursor *c, const char *place, const char *what, struct tg_err *err_r)
 {
     size_t line, column;
     locate(c, place, &line, &column);
-    return tg_err_set(err_r, TG_ERR_INPUT, "the body is not valid JSON: %s at line %zu, column %zu", what, line,
-                      column);
+    return fail(TG_USAGE_NOT_JSON, err_r, "the body is not valid JSON: %s at line %zu, column %zu", what, line, column);
 }
 
 /* Passes a string whose opening quote is at c->at; false: it does not end. */
@@ -110,9 +121,11 @@ static struct tg_usage_event *add_event(struct tg_usage_batch *batch)
 }
 
 /* Faults that leave the bytes JSON in shape but not in meaning reject one event; NULL: it is a fault of the shape. */
-static const char *event_fault(enum json_error_code code)
+static const char *event_fault(const json_error_t *fault)
 {
-    switch (code) {
+    switch (json_error_code(fault)) {
+    case json_error_invalid_syntax: /* jansson has no code of its own for it */
+        return strncmp(fault->text, "invalid Unicode", 15) == 0 ? "an escape \\u is half a character" : NULL;
     case json_error_duplicate_key: return "a key stands twice in an object";
     case json_error_invalid_utf8: return "a character is not valid UTF-8";
     case json_error_null_character:
@@ -127,8 +140,8 @@ static int read_piece(struct cursor *c, const char *piece, size_t len, struct tg
                       struct tg_err *err_r)
 {
     if (batch->n == TG_USAGE_EVENTS_MAX)
-        return tg_err_set(err_r, TG_ERR_INPUT, "more than %d events in one request; send them in several",
-                          TG_USAGE_EVENTS_MAX);
+        return fail(TG_USAGE_TOO_MANY, err_r, "more than %d events in one request; send them in several",
+                    TG_USAGE_EVENTS_MAX);
     json_error_t fault;
     json_t *value = json_loadb(piece, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &fault);
     if (value == NULL) {
@@ -136,10 +149,10 @@ static int read_piece(struct cursor *c, const char *piece, size_t len, struct tg
         locate(c, piece, &line, &column);
         column = fault.line > 1 ? (size_t)fault.column : column + (size_t)(fault.column > 0 ? fault.column - 1 : 0);
         line += (size_t)(fault.line > 0 ? fault.line - 1 : 0);
-        const char *what = event_fault(json_error_code(&fault));
+        const char *what = event_fault(&fault);
         if (what == NULL)
-            return tg_err_set(err_r, TG_ERR_INPUT, "the body is not valid JSON: event %zu, line %zu, column %zu",
-                              batch->n, line, column);
+            return fail(TG_USAGE_NOT_JSON, err_r, "the body is not valid JSON: event %zu, line %zu, column %zu",
+                        batch->n, line, column);
         tg_usage_reject(batch, add_event(batch), "invalid", "", "%s (line %zu, column %zu)", what, line, column);
         return 0;
     }
@@ -200,13 +213,13 @@ static int read_objects(struct cursor *c, struct tg_usage_batch *batch, struct t
 int tg_usage_parse(const char *body, size_t len, struct tg_usage_batch **batch_r, struct tg_err *err_r)
 {
     if (len > TG_USAGE_BODY_MAX)
-        return tg_err_set(err_r, TG_ERR_INPUT, "the body has %zu bytes; at most %u are taken at once", len,
-                          TG_USAGE_BODY_MAX);
+        return fail(TG_USAGE_TOO_LONG, err_r, "the body has %zu bytes; at most %u are taken at once", len,
+                    TG_USAGE_BODY_MAX);
     struct cursor c = {body, body, body + len};
     skip_space(&c);
     if (c.at == c.end)
-        return tg_err_set(err_r, TG_ERR_INPUT,
-                          "the body is empty; expected an event, an array or a line for each event");
+        return fail(TG_USAGE_NOT_JSON, err_r,
+                    "the body is empty; expected an event, an array or a line for each event");
     struct tg_usage_batch *batch = TG_NEW(struct tg_usage_batch);
     int status;
     if (*c.at == '[')
