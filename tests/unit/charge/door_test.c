@@ -93,7 +93,7 @@ TEST(a_key_is_kept_and_a_reused_one_is_422)
 TEST(what_is_no_body_or_has_no_asker_is_told)
 {
     begin();
-    contains(ingest("", "{\"a\":"), "nil input nil nil the body is not valid JSON");
+    contains(ingest("", "{\"a\":"), "nil input 400 malformed_json the body is not valid JSON");
     static struct outcome o;
     fixture.expect_errors = true;
     run_lua(vm, "return tg.usage.ingest('[]')", &o);
