@@ -66,6 +66,26 @@ until_true() {
 sql() { # as the owner: rows without headers
     mariadb --defaults-extra-file="$dir/my.cnf" --batch --skip-column-names "$database" -e "$1"
 }
+# Others wait for these tables until unlock_tables: a database that is slow, on purpose and for as long as we like.
+lock_tables() { # TABLE…
+    local tables
+    tables=$(printf '%s WRITE, ' "$@")
+    coproc locker { mariadb --defaults-extra-file="$dir/my.cnf" --batch --skip-column-names --unbuffered "$database" 2>&1; }
+    locker_in=${locker[1]} locker_out=${locker[0]}
+    echo "LOCK TABLES ${tables%, }; SELECT 'locked';" >&"$locker_in"
+    read -r -t 10 <&"$locker_out"
+}
+unlock_tables() {
+    echo 'UNLOCK TABLES;' >&"$locker_in"
+    exec {locker_in}>&-
+    wait "$locker_PID" 2>/dev/null
+}
+waiting_for_lock() { # how many statements wait for a table
+    sql "SELECT COUNT(*) FROM information_schema.processlist WHERE db = '$database' AND state LIKE 'Waiting for table%'"
+}
+waits_for_lock() { # N: at least so many
+    [ "$(waiting_for_lock)" -ge "$1" ]
+}
 write_client_config() {
     local url=$TOLLGATE_OWNER_URL user password socket
     user=${url#mysql://} && user=${user%%:*}
