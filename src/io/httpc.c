@@ -15,7 +15,7 @@
 #include "base/id.h"
 #include "base/mem.h"
 #include "io/httpeasy.h"
-#include "io/resolve.h"
+#include "io/names.h"
 
 #define CONNECTIONS_PER_HOST_MAX 8
 #define PENDING_MAX 1000
@@ -24,7 +24,7 @@
 
 struct tg_httpc {
     struct tg_loop *loop;
-    struct tg_work *work;
+    struct tg_names *names;
     struct tg_httpc_settings set;
     char *ca_file;
     CURLM *multi;
@@ -74,6 +74,7 @@ static void check_closed(struct tg_httpc *c)
     void *arg = c->on_closed_arg;
     curl_multi_cleanup(c->multi); /* closes idle connections, and so their watches */
     tg_timer_stop(c->loop, &c->timer);
+    tg_names_free(&c->names);
     free(c->ca_file);
     free(c);
     if (done != NULL)
@@ -302,7 +303,7 @@ void tg_httpc_send(struct tg_httpc *c, const struct tg_http_request *req, tg_htt
     }
     r->state = REQUEST_RESOLVING;
     tg_timer_start(c->loop, &r->timer, req->timeout_ms, on_resolve_deadline, r);
-    tg_resolve(c->loop, c->work, r->copy.host, r->copy.port, on_resolved, r);
+    tg_names_lookup(c->names, r->copy.host, r->copy.port, on_resolved, r);
 }
 
 /* --- the client ------------------------------------------------------------------------------------------------------------- */
@@ -319,7 +320,7 @@ struct tg_httpc *tg_httpc_new(struct tg_loop *loop, struct tg_work *work, const 
     pthread_once(&once, init_library);
     struct tg_httpc *c = TG_NEW(struct tg_httpc);
     c->loop = loop;
-    c->work = work;
+    c->names = tg_names_new(loop, work);
     c->set = *set;
     c->set.connections_per_host_max =
         set->connections_per_host_max == 0 ? CONNECTIONS_PER_HOST_MAX : set->connections_per_host_max;

@@ -44,7 +44,7 @@ static struct tg_httpc *fresh_client(const struct tg_httpc_settings *set)
 {
     signal(SIGPIPE, SIG_IGN);
     loop = tg_loop_new();
-    work = tg_work_new(1, 100);
+    work = tg_work_new(1, 3); /* many requests to one host are one lookup */
     return tg_httpc_new(loop, work, set);
 }
 
