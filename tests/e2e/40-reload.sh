@@ -1,0 +1,117 @@
+# 40 - reload under load: no request fails, each answer comes from exactly one generation, a broken release is refused.
+. tests/e2e/lib.sh
+lua_dir=$dir/lua
+cp -r lua "$lua_dir"
+release() { # NUMBER: a release that says its number twice, the second time after it has waited for the database
+    sed -i '/^local generation = /d; /^local function hello/,/^end/c\
+local generation = require("generation")\
+local function hello()\
+  local number = generation\
+  local ready = health.ready()\
+  return 200, { number = number, ready = ready, again = GENERATION }\
+end' "$lua_dir/app.lua"
+    sed -i "s/GENERATION/$1/" "$lua_dir/app.lua"
+    sed -i "s/again = [0-9]*/again = $1/" "$lua_dir/app.lua"
+    echo "return $1" >"$lua_dir/generation.lua"
+}
+release 0
+fresh_server
+hello() {
+    api GET /v1/hello
+}
+hello
+is "$status $(json '[.again, .number, .ready]')" '200 [0,0,true]' "the first release answers"
+url=http://127.0.0.1:$port/v1/hello tls_url=https://127.0.0.1:$tls_port/v1/hello
+
+# --- 30 reloads while both ports are busy
+touch "$dir/running"
+busy() { # COMMAND…, again and again while the reloads go on
+    while [ -e "$dir/running" ] && kill -0 "$server_pid"; do
+        "$@"
+    done
+}
+busy h2load -n 1000 -c 4 -m 8 --h1 "$url" >"$dir/h1.out" 2>&1 &
+h1=$!
+busy h2load -n 1000 -c 4 -m 8 "$tls_url" >"$dir/h2.out" 2>&1 &
+h2=$!
+busy curl -s -w '\n' "$url" >"$dir/answers" &
+asking=$!
+failed=0 swaps=0 sighups=0
+for i in $(seq 30); do
+    release "$i"
+    if [ $((i % 5)) = 0 ]; then
+        kill -HUP "$server_pid"
+        sighups=$((sighups + 1))
+        answers_now() { hello && [ "$(field .number)" = "$i" ]; }
+        until_true 20 answers_now || failed=$((failed + 1))
+    else
+        "$TOLLGATE" reload --conf "$dir/h2o.conf" >>"$dir/reload.out" 2>&1 && swaps=$((swaps + 1)) || failed=$((failed + 1))
+    fi
+done
+rm "$dir/running"
+wait $h1 $h2 $asking
+is "$swaps reloads, $sighups SIGHUPs, $failed failed" "24 reloads, 6 SIGHUPs, 0 failed" "30 swaps under load"
+for proto in h1 h2; do
+    runs=$(grep -c '^requests:' "$dir/$proto.out")
+    is "$(grep -E '^requests:' "$dir/$proto.out" | sort -u)" \
+        'requests: 1000 total, 1000 started, 1000 done, 1000 succeeded, 0 failed, 0 errored, 0 timeout' \
+        "$proto: no request failed ($runs times 1,000)"
+    is "$(grep -E '^status codes' "$dir/$proto.out" | sort -u)" 'status codes: 1000 2xx, 0 3xx, 0 4xx, 0 5xx' "$proto: all were answered with 200"
+done
+is "$(jq -c 'select(.again != .number)' "$dir/answers" | wc -l)" 0 "each of $(wc -l <"$dir/answers") answers is of one generation"
+ok $(($(jq .number "$dir/answers" | sort -un | wc -l) > 3 ? 0 : 1)) "and they are of several ($(jq .number "$dir/answers" | sort -un | wc -l))"
+is "$(jq .number "$dir/answers" | sort -nc 2>&1)" "" "… never of an older one than before"
+hello
+is "$(field .number)" 30 "the last release serves"
+
+# --- broken releases: refused with file and line, and the one that serves goes on
+refused() { # NAME PATTERN
+    "$TOLLGATE" reload --conf "$dir/h2o.conf" >"$dir/refused" 2>&1
+    is $? 1 "$1: refused"
+    like "$(cat "$dir/refused")" "$2" "… with file and line: $(cut -c1-120 "$dir/refused")"
+    hello
+    is "$status $(field .number)" "200 30" "… and the old release goes on"
+}
+cp -r "$lua_dir" "$dir/good"
+restore() {
+    cp -r "$dir/good/." "$lua_dir/"
+}
+echo 'return {{' >"$lua_dir/health/store.lua"
+refused "a syntax error" 'health/store\.lua:[0-9]+:'
+restore
+sed -i '1i error("no")' "$lua_dir/charging/handler.lua"
+refused "an error at load" 'charging/handler\.lua:1: no'
+restore
+sed -i 's|, permission = "wallets:read" }|}|' "$lua_dir/app.lua"
+refused "a route without a permission" 'app\.lua.*|wallets'
+restore
+sed -i 's|WHERE t.ancestor_id = {scope}|WHERE 1 = 1|' "$lua_dir/charging/store.lua"
+refused "a statement without a scope" 'charging/store\.lua:[0-9]+:'
+restore
+echo 'rules = nil +' >>"$lua_dir/pricing/rules.lua"
+refused "a rule with a syntax error" 'pricing/rules\.lua:[0-9]+:'
+restore
+mv "$lua_dir/app.lua" "$dir/app.lua"
+refused "no app.lua" 'app(\.lua)?'
+mv "$dir/app.lua" "$lua_dir/app.lua"
+echo "return 31" >"$lua_dir/generation.lua" && release 31
+"$TOLLGATE" reload --conf "$dir/h2o.conf" >"$dir/refused" 2>&1
+is "$? $(cat "$dir/refused" | grep -c 'serves')" "0 1" "the next good release is taken"
+
+# --- certificates
+fingerprint() {
+    openssl s_client -connect "127.0.0.1:$tls_port" </dev/null 2>/dev/null | openssl x509 -noout -fingerprint
+}
+before=$(fingerprint)
+mv "$dir/tls.crt" "$dir/tls.crt.old" && write_tls
+is "$(fingerprint)" "$before" "a new certificate is not taken by itself"
+"$TOLLGATE" reload --conf "$dir/h2o.conf" >/dev/null 2>&1
+is "$(fingerprint)" "$(openssl x509 -noout -fingerprint -in "$dir/tls.crt")" "reload takes it"
+good=$(fingerprint)
+echo rubbish >"$dir/tls.crt"
+"$TOLLGATE" reload --conf "$dir/h2o.conf" >"$dir/refused" 2>&1
+is $? 1 "a broken certificate is refused: $(cut -c1-120 "$dir/refused")"
+is "$(fingerprint)" "$good" "and the old one goes on"
+stop_server
+is "$server_code" 0 "the server ends with 0"
+done_testing
