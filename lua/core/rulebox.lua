@@ -5,7 +5,7 @@
 --   local rulebox = require "core.rulebox"
 --   local rules = rulebox.load("lua", "pricing/rules.lua")
 --   local result = rules["pricing.rate_usage"].decide(input, { deck = { {prefix = "1", …} } })
-package.cpath = (os.getenv("TOLLGATE_BUILD") or "build") .. "/?.so;" .. package.cpath
+package.cpath = package.cpath .. ";" .. (os.getenv("TOLLGATE_BUILD") or "build") .. "/?.so"
 local tgcaps = require("tgcaps")
 
 local rulebox = { tgcaps = tgcaps }
