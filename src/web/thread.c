@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "io/db.h"
 #include "rt/gen.h"
+#include "rt/jobs.h"
 #include "web/accesslog.h"
 #include "web/app.h"
 #include "web/auth.h"
@@ -20,6 +21,8 @@
 #define DRAIN_IDLE_MS 500    /* clients that send one more request just now get their answer */
 #define DRAIN_CLOSE_MS 2000  /* for libh2o to notice that a connection was shut */
 #define DB_QUEUE_MAX 10000
+#define JOBS_AT_ONCE 2 /* of the application's jobs, on each thread */
+#define JOBS_INTERVAL_MS 1000
 #define REDIS_PENDING_MAX 100000
 
 /* --- Services ------------------------------------------------------------------------------------------------------- */
@@ -72,14 +75,36 @@ static void close_services(struct tg_web_thread *thread)
 
 /* --- Generations ---------------------------------------------------------------------------------------------------- */
 
-static void on_vm_closed(void *arg)
+/* A VM or the runner of jobs has said done. */
+static void on_closed(struct tg_web_thread *thread)
 {
-    struct tg_web_thread *thread = arg;
-    tg_gen_closed(thread->shared->gen);
     assert(thread->n_closing != 0);
     thread->n_closing--;
     if (thread->state == TG_THREAD_CLOSING && thread->n_closing == 0)
         close_services(thread);
+}
+
+static void on_vm_closed(void *arg)
+{
+    struct tg_web_thread *thread = arg;
+    tg_gen_closed(thread->shared->gen);
+    on_closed(thread);
+}
+
+static void on_jobs_closed(void *arg)
+{
+    struct tg_web_thread *thread = arg;
+    thread->has_jobs = false;
+    on_closed(thread);
+}
+
+/* Begins no more jobs; those that run may end. */
+static void close_jobs(struct tg_web_thread *thread)
+{
+    if (thread->jobs == NULL)
+        return;
+    thread->n_closing++;
+    tg_jobs_close(&thread->jobs, on_jobs_closed, thread);
 }
 
 static void retire(struct tg_web_thread *thread, uint32_t drain_ms)
@@ -94,6 +119,8 @@ static void retire(struct tg_web_thread *thread, uint32_t drain_ms)
 void tg_web_thread_swap(struct tg_vm *vm, uint64_t number, void *arg)
 {
     struct tg_web_thread *thread = arg;
+    if (thread->jobs != NULL)
+        tg_jobs_set_vm(thread->jobs, vm);
     if (thread->app != NULL) {
         tg_auth_forget(thread->auth);
         retire(thread, TG_GENERATION_DRAIN_MS);
@@ -125,7 +152,8 @@ static void on_drain_tick(void *arg)
     uint64_t now_ms = tg_loop_now_ms(thread->loop);
     if (atomic_load(&thread->shared->is_impatient) && now_ms < thread->drain_until_ms)
         thread->drain_until_ms = now_ms;
-    if ((thread->n_connections == 0 && thread->n_requests == 0) || now_ms >= thread->drain_until_ms + DRAIN_CLOSE_MS) {
+    bool is_idle = thread->n_connections == 0 && thread->n_requests == 0 && !thread->has_jobs;
+    if (is_idle || now_ms >= thread->drain_until_ms + DRAIN_CLOSE_MS) {
         begin_closing(thread);
         return;
     }
@@ -146,6 +174,7 @@ static void on_drain(void *arg)
     thread->state = TG_THREAD_DRAINING;
     thread->drain_since_ms = tg_loop_now_ms(thread->loop);
     thread->drain_until_ms = thread->drain_since_ms + thread->shared->conf->drain_timeout_ms;
+    close_jobs(thread);
     tg_conn_stop_accepting(thread);
     /* bodies under way are still received: our libh2o keeps reading them after its GOAWAY */
     h2o_context_request_shutdown(&thread->ctx);
@@ -168,6 +197,8 @@ static void init(struct tg_web_thread *thread)
     h2o_timeout_init(thread->ctx.loop, &thread->bulk_timeout, conf->bulk_timeout_ms + DEADLINE_GRACE_MS);
     tg_strbuf_init(&thread->scratch, REPLY_BYTES_MAX);
     thread->auth = tg_auth_new();
+    thread->jobs = tg_jobs_new(thread->loop, JOBS_AT_ONCE, JOBS_INTERVAL_MS);
+    thread->has_jobs = true;
     tg_conn_init(thread);
 }
 

@@ -24,6 +24,7 @@
 struct tg_app;
 struct tg_auth;
 struct tg_conn;
+struct tg_jobs;
 struct tg_acceptor;
 struct tg_access_lines;
 
@@ -79,7 +80,9 @@ struct tg_web_thread {
     struct tg_timer sweep, drain;
     uint64_t drain_since_ms, drain_until_ms;
     bool was_cut_off;   /* something was not answered in time */
-    unsigned n_closing; /* services and VMs that have not said done */
+    unsigned n_closing; /* services, VMs and the runner of jobs that have not said done */
+    struct tg_jobs *jobs; /* NULL once the drain has begun */
+    bool has_jobs;        /* until the last of them has ended */
     struct tg_web_stats stats;
 };
 
