@@ -4,7 +4,8 @@
  * forms the next, so the batch grows with the load and nothing waits for a timer. What a failed attempt means:
  *
  *   CONFLICT            nothing happened, the same batch again, after a few milliseconds
- *   UPSTREAM, BUSY      the database is away: back into the queue, a pause, again until the deadlines pass
+ *   UPSTREAM, BUSY      the database is away: back into the queue, a pause, again, but no longer than a caller who
+ *                       knows that nothing happened likes to wait
  *   UNCERTAIN           the same, and the ids decide: what was committed is recognised by the ids it was given
  *   INPUT, BUG          something in the batch cannot be written: halves, down to the operation, then to the event
  */
@@ -31,6 +32,8 @@
 #define DEFER_PAUSE_MAX_US 50000
 #define AWAY_PAUSE_MIN_US 50000
 #define AWAY_PAUSE_MAX_US 1000000
+#define AWAY_PATIENCE_US 2000000 /* then "nothing was stored, send it again" is the better answer */
+#define UNCERTAIN_PATIENCE_US 10000000 /* whether it was stored is worth a longer wait */
 #define IDLE_US 200000 /* how often deadlines are looked at while nothing can be done */
 
 struct tg_engine {
@@ -157,6 +160,15 @@ static void finish(struct tg_engine *e, struct tg_queued **list, size_t n)
     }
 }
 
+/* Nobody waits for a database that is away as long as for one that works. */
+static void shorten_deadline(struct tg_queued *q)
+{
+    const uint64_t patience_us = q->is_uncertain ? UNCERTAIN_PATIENCE_US : AWAY_PATIENCE_US;
+    const uint64_t until_us = tg_clock_mono_us() + patience_us;
+    if (q->item.op->deadline_mono_us > until_us)
+        q->item.op->deadline_mono_us = until_us;
+}
+
 /* The database is away: everything waits in the queue. */
 static void put_back(struct tg_engine *e, struct tg_queued **list, size_t n, const struct tg_err *err)
 {
@@ -165,6 +177,7 @@ static void put_back(struct tg_engine *e, struct tg_queued **list, size_t n, con
     for (size_t i = 0; i < n; i++) {
         list[i]->is_uncertain |= err->code == TG_ERR_UNCERTAIN;
         list[i]->last_err = *err;
+        shorten_deadline(list[i]);
     }
     e->away_pause_us = e->away_pause_us == 0 ? AWAY_PAUSE_MIN_US : e->away_pause_us * 2;
     if (e->away_pause_us > AWAY_PAUSE_MAX_US)
