@@ -1,6 +1,7 @@
 /* api - see api.h. */
 #include "cli/api.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -138,10 +139,16 @@ static int send_once(struct tg_api *api, const struct tg_api_request *req, struc
     return code == CURLE_OK ? 0 : -1;
 }
 
+/* Not now; or nobody knows whether it happened, and our requests may be sent twice. */
+static bool is_worth_repeating(long status)
+{
+    return status == 503 || status == 429 || status == 504;
+}
+
 int tg_api_send(struct tg_api *api, const struct tg_api_request *req, struct tg_api_answer *answer_r,
                 struct tg_err *err_r)
 {
-    uint64_t until = tg_clock_mono_us() + api->retry_seconds * UINT64_C(1000000);
+    uint64_t until = 0; /* counted from the first failure: what it took to fail is not the server's coming back */
     useconds_t pause_us = 50000;
     struct tg_strbuf out;
     long status = 0;
@@ -149,7 +156,9 @@ int tg_api_send(struct tg_api *api, const struct tg_api_request *req, struct tg_
     tg_strbuf_init(&out, ANSWER_LEN_MAX);
     for (;;) {
         rc = send_once(api, req, &out, &status, err_r);
-        if ((rc == 0 && status != 503 && status != 429) || tg_clock_mono_us() + pause_us > until)
+        if (until == 0)
+            until = tg_clock_mono_us() + api->retry_seconds * UINT64_C(1000000);
+        if ((rc == 0 && !is_worth_repeating(status)) || tg_clock_mono_us() + pause_us > until)
             break;
         usleep(pause_us);
         pause_us = pause_us < 1000000 ? pause_us * 2 : pause_us;

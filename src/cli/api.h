@@ -1,8 +1,8 @@
 /* api - a blocking client of our own HTTP API, for the commands that work
  * through it. libcurl (easy), TLS verified, jansson for answers.
  *
- * A request is repeated while nobody listens or the server says 503/429, until
- * retry_seconds have passed: so every write must carry an idempotency key or be
+ * A request is repeated while nobody listens or the server says 503, 429 or
+ * 504, until retry_seconds have passed since it first failed: so every write must carry an idempotency key or be
  * harmless when repeated.
  */
 #ifndef TG_CLI_API_H
