@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <ctype.h>
 #include <netdb.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include <lauxlib.h>
@@ -14,7 +15,7 @@
 #include "web/app.h"
 #include "web/thread.h"
 
-#define TYPE_NAME "tg.request"
+static const char type_key; /* the metatable's key in the registry, by address: found without hashing a name */
 
 /* User values that keep what was built once. */
 enum { SLOT_PARAMS = 1, SLOT_QUERY, SLOT_PRINCIPAL, N_SLOTS = SLOT_PRINCIPAL };
@@ -68,7 +69,12 @@ size_t tg_query_decode(h2o_iovec_t in, bool is_form, char *out)
 
 static struct tg_request *check_request(lua_State *L)
 {
-    struct tg_request **box = luaL_checkudata(L, 1, TYPE_NAME);
+    struct tg_request **box = lua_touserdata(L, 1);
+    bool is_ours = box != NULL && lua_getmetatable(L, 1) && lua_rawgetp(L, LUA_REGISTRYINDEX, &type_key) == LUA_TTABLE &&
+                   lua_rawequal(L, -1, -2);
+    if (!is_ours)
+        luaL_typeerror(L, 1, "tg.request");
+    lua_pop(L, 2);
     if (*box == NULL)
         luaL_error(L, "the request is over");
     return *box;
@@ -250,7 +256,7 @@ static int l_gc(lua_State *L)
 void tg_api_req_open(lua_State *L)
 {
     static const luaL_Reg methods[] = {{"header", l_header}, {"json", l_json}, {"take_body", l_take_body}, {NULL, NULL}};
-    luaL_newmetatable(L, TYPE_NAME);
+    lua_newtable(L);
     luaL_newlib(L, methods);
     lua_pushcclosure(L, l_index, 1);
     lua_setfield(L, -2, "__index");
@@ -258,14 +264,15 @@ void tg_api_req_open(lua_State *L)
     lua_setfield(L, -2, "__gc");
     lua_pushboolean(L, 0);
     lua_setfield(L, -2, "__metatable");
-    lua_pop(L, 1);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &type_key);
 }
 
 void tg_api_req_push(lua_State *L, struct tg_request *r)
 {
     struct tg_request **box = lua_newuserdatauv(L, sizeof(struct tg_request *), N_SLOTS);
     *box = r;
-    luaL_setmetatable(L, TYPE_NAME);
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &type_key);
+    lua_setmetatable(L, -2);
     if (r->lua_box != NULL)
         *r->lua_box = NULL; /* an earlier one (the authentication's) is over */
     r->lua_box = (void **)(void *)box;

@@ -14,6 +14,7 @@
 #include "web/thread.h"
 
 #define ENV_NAME "tollgate.request"
+#define SPARE_MAX 256 /* ended requests kept for the next, a thread */
 
 struct tg_request_left { /* one allocation: the struct and the bytes behind */
     h2o_iovec_t path;    /* with the query */
@@ -90,9 +91,43 @@ static void on_pool_cleared(void *ptr)
     tg_request_unref(&r);
 }
 
+/* A spare one, or a new one; all zero. */
+static struct tg_request *take(struct tg_web_thread *thread)
+{
+    struct tg_request *r = thread->spare_requests;
+    if (r == NULL)
+        return TG_NEW(struct tg_request);
+    thread->spare_requests = r->next_waiter;
+    thread->n_spare_requests--;
+    memset(r, 0, sizeof(*r));
+    return r;
+}
+
+static void give_back(struct tg_request *r)
+{
+    struct tg_web_thread *thread = r->thread;
+    if (thread->n_spare_requests == SPARE_MAX) {
+        free(r);
+        return;
+    }
+    r->next_waiter = thread->spare_requests;
+    thread->spare_requests = r;
+    thread->n_spare_requests++;
+}
+
+void tg_request_free_spares(struct tg_web_thread *thread)
+{
+    for (struct tg_request *r = thread->spare_requests, *next; r != NULL; r = next) {
+        next = r->next_waiter;
+        free(r);
+    }
+    thread->spare_requests = NULL;
+    thread->n_spare_requests = 0;
+}
+
 struct tg_request *tg_request_new(struct tg_web_thread *thread, h2o_req_t *req)
 {
-    struct tg_request *r = TG_NEW(struct tg_request);
+    struct tg_request *r = take(thread);
     struct token *token = h2o_mem_alloc_shared(&req->pool, sizeof(*token), on_pool_cleared);
     token->r = r;
     r->refs = 2;
@@ -123,7 +158,7 @@ void tg_request_unref(struct tg_request **r_p)
     tg_bytes_unref(&r->body);
     tg_app_unref(&r->app);
     free(r->left);
-    free(r);
+    give_back(r);
 }
 
 struct tg_request *tg_request_of(h2o_req_t *req)

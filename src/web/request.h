@@ -50,6 +50,8 @@ struct tg_request {
 struct tg_request *tg_request_new(struct tg_web_thread *thread, h2o_req_t *req);
 struct tg_request *tg_request_ref(struct tg_request *r);
 void tg_request_unref(struct tg_request **r);
+/* At the end of the thread. */
+void tg_request_free_spares(struct tg_web_thread *thread);
 /* Of an h2o request that was dispatched, or NULL. */
 struct tg_request *tg_request_of(h2o_req_t *req);
 

@@ -14,6 +14,7 @@
 #include "web/app.h"
 #include "web/auth.h"
 #include "web/conn.h"
+#include "web/request.h"
 
 #define REPLY_BYTES_MAX (32u << 20)
 #define DEADLINE_GRACE_MS 500 /* ours comes after those of the handler's own operations */
@@ -217,6 +218,7 @@ static void deinit(struct tg_web_thread *thread)
     h2o_context_dispose(&thread->ctx);
     free(queue); /* h2o 2.2 takes it down and forgets to */
     tg_auth_free(&thread->auth);
+    tg_request_free_spares(thread);
     tg_strbuf_deinit(&thread->scratch);
     tg_loop_free(&thread->loop);
 }

@@ -24,6 +24,7 @@
 struct tg_app;
 struct tg_auth;
 struct tg_conn;
+struct tg_request;
 struct tg_jobs;
 struct tg_acceptor;
 struct tg_access_lines;
@@ -73,6 +74,8 @@ struct tg_web_thread {
     h2o_timeout_t request_timeout, bulk_timeout;
     h2o_linklist_t connections;
     size_t n_connections;
+    struct tg_request *spare_requests;
+    unsigned n_spare_requests;
     size_t n_requests; /* in work: from dispatch until the handler has ended */
     struct tg_access_lines *access_lines;
     struct tg_acceptor *acceptors;

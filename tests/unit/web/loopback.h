@@ -20,6 +20,7 @@
 #include "web/app.h"
 #include "web/auth.h"
 #include "web/conf.h"
+#include "web/request.h"
 #include "web/thread.h"
 
 struct loopback {
@@ -154,6 +155,7 @@ static inline void loopback_free(struct loopback *lb)
     h2o_context_dispose(&thread->ctx);
     free(queue); /* h2o 2.2 forgets to */
     tg_auth_free(&thread->auth);
+    tg_request_free_spares(thread);
     tg_strbuf_deinit(&thread->scratch);
     tg_work_free(&lb->shared.work);
     tg_loop_free(&thread->loop);
