@@ -21,6 +21,7 @@
 #define DRAIN_TICK_MS 50
 #define DRAIN_IDLE_MS 500    /* clients that send one more request just now get their answer */
 #define DRAIN_CLOSE_MS 2000  /* for libh2o to notice that a connection was shut */
+#define GIVE_UP_MS 500       /* for services to close when requests were cut off */
 #define DB_QUEUE_MAX 10000
 #define JOBS_AT_ONCE 2 /* of the application's jobs, on each thread */
 #define JOBS_INTERVAL_MS 1000
@@ -58,8 +59,17 @@ static void on_service_closed(void *arg)
         thread->state = TG_THREAD_ENDED;
 }
 
+/* Its requests are lost already: nobody waits until the last of their operations has met its deadline. */
+static void on_give_up(void *arg)
+{
+    struct tg_web_thread *thread = arg;
+    thread->state = TG_THREAD_ENDED;
+}
+
 static void close_services(struct tg_web_thread *thread)
 {
+    if (thread->was_cut_off)
+        tg_timer_start(thread->loop, &thread->drain, GIVE_UP_MS, on_give_up, thread);
     thread->n_closing++; /* ours, so that the end comes after all were begun */
     if (thread->services.db != NULL) {
         thread->n_closing++;
