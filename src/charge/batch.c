@@ -13,13 +13,20 @@
 #define LIST_MAX (16u << 20)
 #define RATINGS_MAX (256u << 20)
 #define WALLET_TRIES_MAX 5
-#define LIMITS_MET_MAX 10 /* how often rules may run out of their time in one attempt */
+#define LIMITS_MET_MAX 3 /* how often rules may meet a limit in one attempt with the usage of one company */
+#define ITEM_RATING_US 5000000 /* processor time that rating may take for one operation: wallets are locked meanwhile */
+#define ITEM_RATINGS_MAX (16u << 20)
+#define ATTEMPT_RATINGS_MAX (RATINGS_MAX / 2) /* of several operations; then they go in smaller batches */
+#define LOOKS_EVERY 32 /* events between two looks at the clock */
 
-struct tg_batch *tg_batch_new(struct tg_sqlconn *conn, struct tg_deckstore *decks)
+struct tg_batch *tg_batch_new(struct tg_sqlconn *conn, struct tg_deckstore *decks, tg_batch_rules_fn *rules,
+                              void *rules_arg)
 {
     struct tg_batch *b = TG_NEW(struct tg_batch);
     b->conn = conn;
     b->decks = decks;
+    b->get_rules = rules;
+    b->rules_arg = rules_arg;
     tg_strbuf_init(&b->json, LIST_MAX);
     tg_strbuf_init(&b->ratings, RATINGS_MAX);
     return b;
@@ -192,22 +199,59 @@ static void charge(struct tg_batch *b, struct tg_batch_work *work)
     work->is_charged = true;
 }
 
-static void decide(struct tg_batch *b)
+static void rate(struct tg_batch *b, struct tg_batch_work *work)
 {
-    unsigned limits_met = 0;
+    struct tg_batch_company *company = &b->companies[work->company];
+    work->rating_at = (uint32_t)b->ratings.len;
+    if (!tg_rate_usage(company->limits_met < LIMITS_MET_MAX ? b->rules : NULL, &company->plan, work->event,
+                       &b->ratings)) {
+        company->limits_met++;
+        b->rules = b->get_rules(b->rules_arg);
+    }
+    work->event->outcome = TG_USAGE_ACCEPTED;
+    if (work->event->has_amount && !tg_decimal_is_zero(work->event->amount))
+        charge(b, work);
+    work->rating_len = (uint32_t)(b->ratings.len - work->rating_at);
+}
+
+/* What the operation at hand may still use up. */
+struct budget {
+    uint32_t item;
+    unsigned n_events;
+    uint64_t until_us; /* on the clock of this thread */
+    size_t ratings_max;
+    bool is_spent;
+};
+
+static bool is_spent(struct budget *budget, const struct tg_batch *b, const struct tg_batch_work *work)
+{
+    if (work->item != budget->item)
+        *budget = (struct budget){.item = work->item,
+                                  .until_us = tg_clock_thread_cpu_us() + ITEM_RATING_US,
+                                  .ratings_max = b->ratings.len + ITEM_RATINGS_MAX};
+    if (++budget->n_events % LOOKS_EVERY == 0 || b->companies[work->company].limits_met > 0)
+        budget->is_spent |= tg_clock_thread_cpu_us() > budget->until_us;
+    budget->is_spent |= b->ratings.len > budget->ratings_max;
+    return budget->is_spent;
+}
+
+/* -1 (BUG, so that the batch is halved): too much for one transaction. */
+static int decide(struct tg_batch *b, struct tg_err *err_r)
+{
+    struct budget budget = {.item = TG_BATCH_NONE};
     for (size_t i = 0; i < b->n_works; i++) {
         struct tg_batch_work *work = &b->works[i];
         if (work->owner != i || work->is_stored)
             continue;
-        work->rating_at = (uint32_t)b->ratings.len;
-        struct tg_rules *rules = limits_met < LIMITS_MET_MAX ? b->rules : NULL; /* wallets are locked meanwhile */
-        if (!tg_rate_usage(rules, &b->companies[work->company].plan, work->event, &b->ratings))
-            limits_met++;
-        work->event->outcome = TG_USAGE_ACCEPTED;
-        if (work->event->has_amount && !tg_decimal_is_zero(work->event->amount))
-            charge(b, work);
-        work->rating_len = (uint32_t)(b->ratings.len - work->rating_at);
+        if (b->n_items > 1 && b->ratings.len > ATTEMPT_RATINGS_MAX)
+            return tg_err_set(err_r, TG_ERR_BUG, "the operations have too many lines for one transaction");
+        if (is_spent(&budget, b, work))
+            tg_usage_reject(b->items[work->item]->op->batch, work->event, "unprocessable", "",
+                            "the events before it took all the time or room there is for one request; send it again");
+        else
+            rate(b, work);
     }
+    return 0;
 }
 
 /* Those that came later with the key of an owner: after the writes, because an owner may still be rejected there. */
@@ -266,7 +310,8 @@ static int run_steps(struct tg_batch *b, struct tg_err *err_r)
     collect_work(b);
     if (tg_batch_read_stored(b, err_r) != 0)
         return -1;
-    decide(b);
+    if (decide(b, err_r) != 0)
+        return -1;
     return tg_batch_write(b, err_r);
 }
 
@@ -298,6 +343,23 @@ static int commit(struct tg_batch *b, struct tg_err *err_r)
     return 0;
 }
 
+static uint8_t nibble(char c)
+{
+    return (uint8_t)(c <= '9' ? c - '0' : c - 'a' + 10);
+}
+
+static void take_rules(struct tg_batch *b)
+{
+    b->rules = b->get_rules(b->rules_arg);
+    memset(b->bundle, 0, sizeof(b->bundle));
+    if (b->rules == NULL)
+        return;
+    const char *hex = tg_rules_bundle(b->rules);
+    assert(strlen(hex) == 2 * sizeof(b->bundle));
+    for (size_t i = 0; i < sizeof(b->bundle); i++)
+        b->bundle[i] = (uint8_t)(nibble(hex[2 * i]) << 4 | nibble(hex[2 * i + 1]));
+}
+
 static int attempt(struct tg_batch *b, struct tg_err *err_r)
 {
     for (int tries = 0; tries < WALLET_TRIES_MAX; tries++) {
@@ -323,11 +385,11 @@ static int attempt(struct tg_batch *b, struct tg_err *err_r)
     return tg_err_set(err_r, TG_ERR_CONFLICT, "wallets appear and vanish");
 }
 
-int tg_batch_attempt(struct tg_batch *batch, struct tg_rules *rules, struct tg_batch_item *const *items, size_t n_items,
-                     int flags, struct tg_err *err_r)
+int tg_batch_attempt(struct tg_batch *batch, struct tg_batch_item *const *items, size_t n_items, int flags,
+                     struct tg_err *err_r)
 {
     assert(n_items > 0);
-    batch->rules = rules;
+    take_rules(batch);
     batch->items = items;
     batch->n_items = n_items;
     batch->flags = flags;

@@ -36,15 +36,19 @@ struct tg_batch_item { /* an operation on its way through transactions; zeroed, 
 };
 
 struct tg_batch;
+/* Gives a rule VM that is not spoilt: at the beginning of an attempt, and again after a rule met a limit, so that it
+ * costs nobody but the company whose usage it was. NULL: there is none. */
+typedef struct tg_rules *tg_batch_rules_fn(void *arg);
 /* Everything is borrowed. */
-struct tg_batch *tg_batch_new(struct tg_sqlconn *conn, struct tg_deckstore *decks);
+struct tg_batch *tg_batch_new(struct tg_sqlconn *conn, struct tg_deckstore *decks, tg_batch_rules_fn *rules,
+                              void *rules_arg);
 void tg_batch_free(struct tg_batch **batch);
 /* Careful attempts put a savepoint before each write of usage and halve what cannot be written until the one event
  * that spoils it stands alone; it is rejected as "unprocessable" and the others go on. */
 enum { TG_BATCH_CAREFUL = 1 };
 /* One attempt. 0: committed, every item is ANSWERED or DEFERRED. -1: nothing of it happened (UNCERTAIN: unless the
  * answer to COMMIT was lost), every item is WAITING. CONFLICT: the same attempt may succeed when repeated. */
-int tg_batch_attempt(struct tg_batch *batch, struct tg_rules *rules, struct tg_batch_item *const *items, size_t n_items,
-                     int flags, struct tg_err *err_r) TG_MUST_CHECK;
+int tg_batch_attempt(struct tg_batch *batch, struct tg_batch_item *const *items, size_t n_items, int flags,
+                     struct tg_err *err_r) TG_MUST_CHECK;
 
 #endif

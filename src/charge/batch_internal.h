@@ -20,6 +20,7 @@ struct tg_batch_company { /* a company whose usage is in the batch */
     struct tg_rate_plan plan;
     struct tg_decimal balance, charged; /* before; what the batch takes */
     uint32_t n_charged;
+    unsigned limits_met; /* by rules, with its usage */
     struct tg_id entry_id;
     const struct tg_batch_item *item; /* that brought its first usage */
 };
@@ -36,12 +37,15 @@ struct tg_batch_work { /* one event to decide */
 struct tg_batch {
     struct tg_sqlconn *conn;
     struct tg_deckstore *decks;
+    tg_batch_rules_fn *get_rules;
+    void *rules_arg;
     /* of the running attempt */
     struct tg_batch_item *const *items;
     size_t n_items;
     int flags;
     int64_t now_us;
     struct tg_rules *rules;
+    uint8_t bundle[32]; /* of the rules, zeroes without */
     struct tg_keymap access; /* (caller, company) → index of companies, or N_DENIED */
     struct tg_keymap company_map; /* (company, 0) → index of companies */
     struct tg_keymap seen; /* (company, dedupe) → index of works */

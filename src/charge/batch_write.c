@@ -21,34 +21,12 @@ static const char insert_usage[] =
     " rule_bundle, deck_id, deck_version, entry_id)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 
-struct bundle {
-    uint8_t bytes[32];
-};
-
-static uint8_t nibble(char c)
-{
-    return (uint8_t)(c <= '9' ? c - '0' : c - 'a' + 10);
-}
-
-static struct bundle bundle_of(const struct tg_rules *rules)
-{
-    struct bundle bundle = {{0}};
-    if (rules == NULL)
-        return bundle;
-    const char *hex = tg_rules_bundle(rules);
-    assert(strlen(hex) == 64);
-    for (size_t i = 0; i < 32; i++)
-        bundle.bytes[i] = (uint8_t)(nibble(hex[2 * i]) << 4 | nibble(hex[2 * i + 1]));
-    return bundle;
-}
-
 static struct tg_dbval text_or_null(const char *text)
 {
     return text == NULL ? TG_DBVAL_NULL : TG_DBVAL_STR(text);
 }
 
-static void bind_usage(const struct tg_batch *b, const struct tg_batch_work *work, const struct bundle *bundle,
-                       struct tg_dbval *v)
+static void bind_usage(const struct tg_batch *b, const struct tg_batch_work *work, struct tg_dbval *v)
 {
     const struct tg_usage_event *e = work->event;
     const struct tg_batch_company *company = &b->companies[work->company];
@@ -72,7 +50,7 @@ static void bind_usage(const struct tg_batch *b, const struct tg_batch_work *wor
     *v++ = e->has_amount ? TG_DBVAL_DEC(e->amount) : TG_DBVAL_NULL;
     *v++ = e->has_amount ? TG_DBVAL_STR(company->currency) : TG_DBVAL_NULL;
     *v++ = TG_DBVAL_BYTES(b->ratings.bytes + work->rating_at, work->rating_len);
-    *v++ = TG_DBVAL_BYTES((const char *)bundle->bytes, sizeof(bundle->bytes));
+    *v++ = TG_DBVAL_BYTES((const char *)b->bundle, sizeof(b->bundle));
     *v++ = has_deck ? TG_DBVAL_ID(company->deck_id) : TG_DBVAL_NULL;
     *v++ = has_deck ? TG_DBVAL_INT(company->deck_version) : TG_DBVAL_NULL;
     *v++ = work->is_charged ? TG_DBVAL_ID(company->entry_id) : TG_DBVAL_NULL;
@@ -84,7 +62,7 @@ static bool is_new(const struct tg_batch *b, size_t i)
 }
 
 /* One statement for the new events among works[from, to). */
-static int write_chunk(struct tg_batch *b, const struct bundle *bundle, size_t from, size_t to, struct tg_err *err_r)
+static int write_chunk(struct tg_batch *b, size_t from, size_t to, struct tg_err *err_r)
 {
     struct tg_dbval *values = tg_batch_values(b, (size_t)CHUNK_ROWS * USAGE_COLUMNS);
     size_t n = 0;
@@ -94,7 +72,7 @@ static int write_chunk(struct tg_batch *b, const struct bundle *bundle, size_t f
         if (strncmp(b->works[i].event->event_id, "poison", 6) == 0 && TG_FAULT("charge_poisoned_row"))
             return tg_err_set(err_r, TG_ERR_INPUT, "a poisoned row (fault)");
         assert(n < CHUNK_ROWS);
-        bind_usage(b, &b->works[i], bundle, values + n++ * USAGE_COLUMNS);
+        bind_usage(b, &b->works[i], values + n++ * USAGE_COLUMNS);
     }
     if (n == 0)
         return 0;
@@ -125,15 +103,14 @@ static void reject_unwritable(struct tg_batch *b, size_t i, const struct tg_err 
 }
 
 /* Like write_chunk, but what spoils it is found by halving and rejected. */
-static int write_carefully(struct tg_batch *b, const struct bundle *bundle, size_t from, size_t to,
-                           struct tg_err *err_r)
+static int write_carefully(struct tg_batch *b, size_t from, size_t to, struct tg_err *err_r)
 {
     if (from == to)
         return 0;
     struct tg_err err;
     if (savepoint(b, "SAVEPOINT usage_chunk", err_r) != 0)
         return -1;
-    if (write_chunk(b, bundle, from, to, &err) == 0)
+    if (write_chunk(b, from, to, &err) == 0)
         return 0;
     if (err.code != TG_ERR_INPUT && err.code != TG_ERR_BUG) {
         *err_r = err;
@@ -146,9 +123,9 @@ static int write_carefully(struct tg_batch *b, const struct bundle *bundle, size
         return 0;
     }
     const size_t middle = from + (to - from) / 2;
-    if (write_carefully(b, bundle, from, middle, err_r) != 0)
+    if (write_carefully(b, from, middle, err_r) != 0)
         return -1;
-    return write_carefully(b, bundle, middle, to, err_r);
+    return write_carefully(b, middle, to, err_r);
 }
 
 static size_t row_bytes(const struct tg_batch *b, size_t i)
@@ -158,13 +135,12 @@ static size_t row_bytes(const struct tg_batch *b, size_t i)
 
 static int write_usage(struct tg_batch *b, struct tg_err *err_r)
 {
-    const struct bundle bundle = bundle_of(b->rules);
     for (size_t from = 0, to; from < b->n_works; from = to) {
         size_t bytes = 0;
         for (to = from; to < b->n_works && to - from < CHUNK_ROWS && (to == from || bytes < CHUNK_BYTES); to++)
             bytes += row_bytes(b, to);
-        const int status = (b->flags & TG_BATCH_CAREFUL) != 0 ? write_carefully(b, &bundle, from, to, err_r)
-                                                              : write_chunk(b, &bundle, from, to, err_r);
+        const int status = (b->flags & TG_BATCH_CAREFUL) != 0 ? write_carefully(b, from, to, err_r)
+                                                              : write_chunk(b, from, to, err_r);
         if (status != 0)
             return -1;
     }

@@ -191,16 +191,24 @@ static bool is_permanent(const struct tg_err *err)
            err->code == TG_ERR_NOT_FOUND;
 }
 
+/* The rules that rate; a VM that met a limit is built anew. */
+static struct tg_rules *usable_rules(void *arg)
+{
+    struct tg_engine *e = arg;
+    struct tg_err err;
+    if (e->rules != NULL && !tg_rules_is_spoilt(e->rules))
+        return e->rules;
+    tg_rules_free(&e->rules);
+    if (tg_rules_new(e->src, &e->rules, &err) != 0)
+        TG_LOG_ERROR("charge_rules_built", TG_LOG_ERR(&err)); /* they were built before; usage is parked */
+    return e->rules;
+}
+
 /* One attempt, and the same again while it meets conflicts. */
 static int attempt(struct tg_engine *e, struct tg_batch_item *const *items, size_t n, int flags, struct tg_err *err_r)
 {
     for (int tries = 1;; tries++) {
-        if (e->rules != NULL && tg_rules_is_spoilt(e->rules)) {
-            tg_rules_free(&e->rules);
-            if (tg_rules_new(e->src, &e->rules, err_r) != 0)
-                TG_LOG_ERROR("charge_rules_built", TG_LOG_ERR(err_r)); /* they were built before; usage is parked */
-        }
-        if (tg_batch_attempt(e->batch, e->rules, items, n, flags, err_r) == 0)
+        if (tg_batch_attempt(e->batch, items, n, flags, err_r) == 0)
             return 0;
         if (err_r->code != TG_ERR_CONFLICT || tries == CONFLICT_TRIES_MAX)
             return -1;
@@ -344,7 +352,7 @@ int tg_engine_new(const struct tg_dburl *url, struct tg_luasource *src, const st
     e->src = tg_luasource_ref(src);
     e->decks = tg_deckstore_new();
     e->conn = tg_sqlconn_new(url);
-    e->batch = tg_batch_new(e->conn, e->decks);
+    e->batch = tg_batch_new(e->conn, e->decks, usable_rules, e);
     e->queue = tg_queue_new();
     tg_random(&e->dice, sizeof(e->dice));
     start_thread(e);

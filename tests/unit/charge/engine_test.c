@@ -325,6 +325,32 @@ TEST(swapped_rules_price_the_next_batch_and_a_rule_that_fails_parks_the_event)
     tg_loop_free(&loop);
 }
 
+TEST(a_company_whose_usage_meets_the_limits_of_rules_costs_the_others_nothing)
+{
+    struct tg_engine *engine = engine_begin();
+    struct tg_loop *loop = tg_loop_new();
+    struct tg_luasource *src = source_with("if input.event.to == '+1666' then while true do end end local d = "
+                                           "cap.decimal.new('0.5') return {status = 'rated', billed_s = 1, total = d, "
+                                           "lines = {{kind = 'usage', amount = d}}}");
+    struct tg_err err = {0};
+    char body[20000] = "";
+    ok(tg_engine_swap_rules(engine, src, &err) == 0, "%s", err.text);
+    for (int i = 0; i < 30; i++) {
+        char id[12];
+        snprintf(id, sizeof(id), "spoil%d", i);
+        const bool spoils = i % 2 == 0;
+        strcat(strcat(body, call_event(id, spoils ? &world.client : &world.other, spoils ? "+1666" : "+1777", "1")),
+               "\n");
+    }
+    contains(ask(engine, loop, world.platform, body),
+             "{\"accepted\":30,\"duplicates\":0,\"rejected\":[],\"outcomes\":{\"rated\":15,");
+    is_int(DB_INT("SELECT COUNT(*) FROM usage_events WHERE event_id LIKE 'spoil%' AND status = 'failed'"), 15);
+    is_int(DB_INT("SELECT COUNT(DISTINCT rule_bundle) FROM usage_events WHERE event_id LIKE 'spoil%'"), 1);
+    tg_luasource_unref(&src);
+    tg_engine_free(&engine);
+    tg_loop_free(&loop);
+}
+
 TEST(ten_thousand_events_go_in_one_transaction_and_again_as_duplicates)
 {
     struct tg_engine *engine = engine_begin();
