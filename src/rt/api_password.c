@@ -5,6 +5,7 @@
 #include <argon2.h>
 #include <lauxlib.h>
 #include <openssl/crypto.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -100,7 +101,7 @@ static int submit(lua_State *L, const char *encoded, tg_loop_fn *run, tg_loop_fn
     h->password_len = len;
     memcpy(h->password, password, len);
     if (encoded != NULL)
-        strcpy(h->encoded, encoded); /* its length was checked */
+        snprintf(h->encoded, sizeof(h->encoded), "%s", encoded); /* its length was checked */
     if (tg_work_submit(services->work, services->loop, run, done, h, &err) != 0) {
         hashing_free(h);
         tg_await_cancel(&aw);

@@ -1,5 +1,5 @@
-/* TG_TSAN
- * co_test - coroutines: starting, waiting, failing, closing. */
+/* co_test - coroutines: starting, waiting, failing, closing.
+ * TG_TSAN: it crosses threads. */
 #include "../../../src/rt/co.c"
 
 #include <stdio.h>

@@ -1,5 +1,5 @@
-/* TG_TSAN
- * gen_test - generations: swapped under load, refused when broken, bounded in number. */
+/* gen_test - generations: swapped under load, refused when broken, bounded in number.
+ * TG_TSAN: it crosses threads. */
 #include "../../../src/rt/gen.c"
 
 #include <stdatomic.h>

@@ -1,5 +1,5 @@
-/* TG_TSAN
- * metrics_test - counting on many threads without a lock, and the OpenMetrics text of it. */
+/* metrics_test - counting on many threads without a lock, and the OpenMetrics text of it.
+ * TG_TSAN: it crosses threads. */
 #include "../../../src/rt/metrics.c"
 
 #include <stdio.h>
