@@ -24,7 +24,7 @@ int tg_json_write(lua_State *L, int idx, struct tg_strbuf *out, struct tg_err *e
 /* Marks the table at idx as an array. */
 void tg_json_mark_array(lua_State *L, int idx);
 bool tg_json_is_array(lua_State *L, int idx); /* marked as one */
-void tg_json_push_null(lua_State *L);         /* tg.json.null */
+void tg_json_push_null(lua_State *L); /* tg.json.null */
 bool tg_json_is_null(lua_State *L, int idx);
 void tg_json_open(lua_State *L); /* pushes the tg.json library */
 

@@ -11,10 +11,10 @@
 #define TG_PERMISSIONS_MAX 256 /* distinct names in one generation's route table */
 
 struct tg_principal {
-    struct tg_id company;  /* the company acted for: what {scope} binds */
-    struct tg_id actor;    /* the API key's or the user's id */
-    char actor_prefix[8];  /* "key" or "usr" */
-    int64_t expires_us;    /* of this cached resolution's credential; 0: never */
+    struct tg_id company; /* the company acted for: what {scope} binds */
+    struct tg_id actor; /* the API key's or the user's id */
+    char actor_prefix[8]; /* "key" or "usr" */
+    int64_t expires_us; /* of this cached resolution's credential; 0: never */
     bool all_permissions;
     uint64_t permissions[TG_PERMISSIONS_MAX / 64]; /* bit: the generation's number of the name */
     unsigned refs;

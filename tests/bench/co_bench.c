@@ -1,6 +1,6 @@
 /* co_bench - what a coroutine costs: a start that ends at once, and a wait that is answered on the next turn.
  *
- *   cc -O2 -std=gnu17 … -Isrc -Itests/unit tests/bench/co_bench.c <the layers> -o co_bench && ./co_bench
+ *     ninja co_bench && build/bench/co_bench
  */
 #include <stdio.h>
 #include <stdlib.h>
