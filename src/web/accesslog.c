@@ -144,7 +144,8 @@ static void write_line(struct tg_jsonw *w, h2o_req_t *req)
     char host[NI_MAXHOST], version[sizeof("HTTP/1.1")];
     struct sockaddr_storage ss;
     socklen_t len = req->conn->callbacks->get_peername(req->conn, (void *)&ss);
-    size_t host_len = len == 0 || ss.ss_family == AF_UNIX ? SIZE_MAX : h2o_socket_getnumerichost((void *)&ss, len, host);
+    size_t host_len =
+        len == 0 || ss.ss_family == AF_UNIX ? SIZE_MAX : h2o_socket_getnumerichost((void *)&ss, len, host);
     size_t path_len = req->input.query_at == SIZE_MAX ? req->input.path.len : req->input.query_at;
     const struct tg_request *r = tg_request_of(req);
     int64_t usecs = 0;

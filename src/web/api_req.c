@@ -42,7 +42,10 @@ size_t tg_query_split(h2o_iovec_t query, struct tg_query_pair *pairs)
 
 static int hex_digit(char c)
 {
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
 }
 
 size_t tg_query_decode(h2o_iovec_t in, bool is_form, char *out)
@@ -70,8 +73,8 @@ size_t tg_query_decode(h2o_iovec_t in, bool is_form, char *out)
 static struct tg_request *check_request(lua_State *L)
 {
     struct tg_request **box = lua_touserdata(L, 1);
-    bool is_ours = box != NULL && lua_getmetatable(L, 1) && lua_rawgetp(L, LUA_REGISTRYINDEX, &type_key) == LUA_TTABLE &&
-                   lua_rawequal(L, -1, -2);
+    bool is_ours = box != NULL && lua_getmetatable(L, 1) &&
+                   lua_rawgetp(L, LUA_REGISTRYINDEX, &type_key) == LUA_TTABLE && lua_rawequal(L, -1, -2);
     if (!is_ours)
         luaL_typeerror(L, 1, "tg.request");
     lua_pop(L, 2);
@@ -131,7 +134,8 @@ static void push_principal(lua_State *L, const struct tg_request *r)
 }
 
 /* Pushes what push builds, built once. */
-static int push_cached(lua_State *L, struct tg_request *r, int slot, void (*push)(lua_State *, const struct tg_request *))
+static int push_cached(lua_State *L, struct tg_request *r, int slot,
+                       void (*push)(lua_State *, const struct tg_request *))
 {
     if (lua_getiuservalue(L, 1, slot) == LUA_TNIL) {
         lua_pop(L, 1);
@@ -255,7 +259,10 @@ static int l_gc(lua_State *L)
 
 void tg_api_req_open(lua_State *L)
 {
-    static const luaL_Reg methods[] = {{"header", l_header}, {"json", l_json}, {"take_body", l_take_body}, {NULL, NULL}};
+    static const luaL_Reg methods[] = {{"header", l_header},
+                                       {"json", l_json},
+                                       {"take_body", l_take_body},
+                                       {NULL, NULL}};
     lua_newtable(L);
     luaL_newlib(L, methods);
     lua_pushcclosure(L, l_index, 1);

@@ -70,7 +70,8 @@ static struct tg_credential *find_credential(struct tg_auth *auth, const uint8_t
             unused = slot;
         else if (memcmp(there->hash, hash, 32) == 0)
             return there;
-        else if (there->n_running == 0 && !there->is_pending && (oldest == NULL || there->until_ms < (*oldest)->until_ms))
+        else if (there->n_running == 0 && !there->is_pending &&
+                 (oldest == NULL || there->until_ms < (*oldest)->until_ms))
             oldest = slot;
     }
     struct tg_credential **place = unused != NULL ? unused : oldest;
@@ -244,7 +245,8 @@ static void on_decided(lua_State *L, int n, const struct tg_err *err, void *arg)
 static void decide(struct tg_request *r, struct tg_credential *credential, h2o_iovec_t token, tg_auth_done_fn *done)
 {
     struct decision *d = tg_malloc(sizeof(*d) + token.len);
-    struct tg_co_context ctx = {.deadline_ms = tg_loop_now_ms(r->thread->loop) + r->thread->shared->conf->request_timeout_ms};
+    struct tg_co_context ctx = {.deadline_ms =
+                                    tg_loop_now_ms(r->thread->loop) + r->thread->shared->conf->request_timeout_ms};
     *d = (struct decision){credential, tg_request_ref(r), done, {(char *)(d + 1), token.len}};
     memcpy(d->token.base, token.base, token.len);
     memcpy(ctx.request_id, r->id, sizeof(ctx.request_id));
@@ -275,14 +277,16 @@ void tg_auth_start(struct tg_request *r, tg_auth_done_fn *done)
     uint8_t hash[32];
     h2o_iovec_t token = bearer_token(r);
     if (token.base == NULL) {
-        tg_reply_problem(r, &(struct tg_problem){.status = 401, .detail = "Send the API key: Authorization: Bearer <key>."});
+        tg_reply_problem(r, &(struct tg_problem){.status = 401,
+                                                 .detail = "Send the API key: Authorization: Bearer <key>."});
         done(r);
         return;
     }
     tg_sha256(token.base, token.len, hash);
     struct tg_credential *credential = find_credential(r->thread->auth, hash);
     if (credential == NULL) {
-        tg_reply_problem(r, &(struct tg_problem){.status = 503, .retry_after_s = 1, .detail = "Too many keys at once."});
+        tg_reply_problem(r,
+                         &(struct tg_problem){.status = 503, .retry_after_s = 1, .detail = "Too many keys at once."});
         done(r);
     } else if (credential->is_pending) {
         r->next_waiter = credential->waiters;

@@ -19,11 +19,11 @@
 struct tg_credential { /* a token that was seen; lives while it is kept or used */
     uint8_t hash[32];
     struct tg_principal *principal; /* NULL: refused, or not decided yet */
-    int refused_status;             /* 401 or 403 */
-    uint64_t until_ms;              /* loop's clock; 0: nothing is known */
+    int refused_status; /* 401 or 403 */
+    uint64_t until_ms; /* loop's clock; 0: nothing is known */
     bool is_pending;
     struct tg_request *waiters; /* while pending, the newest first */
-    unsigned n_running;         /* requests of it in work */
+    unsigned n_running; /* requests of it in work */
 };
 
 struct tg_auth;

@@ -151,8 +151,9 @@ void tg_conf_free(struct tg_conf **conf_p)
     tg_access_log_free(&conf->access_log);
     for (size_t i = 0; i < conf->n_cors_origins; i++)
         free(conf->cors_origins[i]);
-    char *texts[] = {conf->path,           conf->pid_file,       conf->error_log,    conf->user,      conf->log_level, conf->lua_dir,
-                     conf->migrations_dir, conf->control_socket, conf->database_url, conf->redis_url, conf->ca_file};
+    char *texts[] = {conf->path,         conf->pid_file,  conf->error_log,      conf->user,
+                     conf->log_level,    conf->lua_dir,   conf->migrations_dir, conf->control_socket,
+                     conf->database_url, conf->redis_url, conf->ca_file};
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
         free(texts[i]);
     free(conf);

@@ -15,9 +15,9 @@ struct tg_conn { /* freed by the socket's on_close */
     h2o_linklist_t link; /* of thread->connections */
     struct tg_web_thread *thread;
     h2o_socket_t *sock;
-    uint64_t address;  /* 0: not counted */
+    uint64_t address; /* 0: not counted */
     uint64_t since_ms; /* accepted, or the last request completed */
-    size_t bytes;      /* moved until then */
+    size_t bytes; /* moved until then */
     unsigned n_working;
     bool is_shut;
 };
@@ -134,7 +134,8 @@ void tg_conn_close_idle(struct tg_web_thread *thread, bool all)
 
 static bool is_full(const struct tg_web_thread *thread)
 {
-    return atomic_load_explicit(&thread->shared->n_connections, memory_order_relaxed) >= thread->shared->conf->max_connections;
+    return atomic_load_explicit(&thread->shared->n_connections, memory_order_relaxed) >=
+           thread->shared->conf->max_connections;
 }
 
 /* false: the address has too many; the socket is closed. */
@@ -172,7 +173,8 @@ static void on_acceptable(h2o_socket_t *listener, const char *err)
     for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
         if (is_full(acceptor->thread)) {
             h2o_socket_read_stop(listener); /* the next that closes goes on */
-            TG_LOG_WARN("web_connections_full", TG_LOG_INT("max", (int64_t)acceptor->thread->shared->conf->max_connections));
+            TG_LOG_WARN("web_connections_full",
+                        TG_LOG_INT("max", (int64_t)acceptor->thread->shared->conf->max_connections));
             return;
         }
         h2o_socket_t *sock = h2o_evloop_socket_accept(listener);

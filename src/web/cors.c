@@ -33,7 +33,8 @@ void tg_cors_add_headers(struct tg_request *r)
         h2o_add_header(&r->req->pool, &r->req->res.headers, H2O_TOKEN_VARY, NULL, H2O_STRLIT("origin"));
     if (origin.base == NULL)
         return;
-    h2o_add_header(&r->req->pool, &r->req->res.headers, H2O_TOKEN_ACCESS_CONTROL_ALLOW_ORIGIN, NULL, origin.base, origin.len);
+    h2o_add_header(&r->req->pool, &r->req->res.headers, H2O_TOKEN_ACCESS_CONTROL_ALLOW_ORIGIN, NULL, origin.base,
+                   origin.len);
     h2o_add_header_by_str(&r->req->pool, &r->req->res.headers, H2O_STRLIT("access-control-expose-headers"), 0, NULL,
                           H2O_STRLIT(EXPOSED));
 }

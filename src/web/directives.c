@@ -23,8 +23,8 @@ enum kind { COUNT, SECONDS, TEXT, SWITCH, OWN };
 /* What the parser needs to know beyond the documentation. */
 struct rule {
     enum kind kind;
-    int flags;         /* H2O_CONFIGURATOR_FLAG_* */
-    size_t offset;     /* of the member of struct tg_conf */
+    int flags; /* H2O_CONFIGURATOR_FLAG_* */
+    size_t offset; /* of the member of struct tg_conf */
     uint64_t min, max; /* of a number; seconds are kept as milliseconds */
     h2o_configurator_command_cb cb;
 };
@@ -48,14 +48,16 @@ static const struct {
 } table[] = {
     {{"listen", "global, host", "port | mapping", "-",
       "Where connections are accepted, as in H2O: `port`, or a mapping of port, host, type (tcp, unix), permission, "
-      "proxy-protocol, http2 (ON, OFF), backlog and ssl (certificate-file, key-file, min-version, max-version, cipher-suite, "
+      "proxy-protocol, http2 (ON, OFF), backlog and ssl (certificate-file, key-file, min-version, max-version, "
+      "cipher-suite, "
       "cipher-suite-tls1.3, cipher-preference). A sequence gives several."},
      {OWN, H2O_CONFIGURATOR_FLAG_GLOBAL | H2O_CONFIGURATOR_FLAG_HOST, 0, 0, 0, tg_listen_on_directive}},
     {{"num-threads", "global", "number", "number of CPUs", "Event-loop threads."},
      {COUNT, GLOBAL, AT(num_threads), 1, 256, NULL}},
     {{"max-connections", "global", "number", "10000", "Connections open at one time; more wait to be accepted."},
      {COUNT, GLOBAL, AT(max_connections), 1, 1000000, NULL}},
-    {{"user", "global", "name", "-", "The user to become once the listeners are open."}, {OWN, GLOBAL, 0, 0, 0, on_user}},
+    {{"user", "global", "name", "-", "The user to become once the listeners are open."},
+     {OWN, GLOBAL, 0, 0, 0, on_user}},
     {{"pid-file", "global", "path", "-", "Holds the process id while the server runs."},
      {TEXT, GLOBAL, AT(pid_file), 0, 0, NULL}},
     {{"error-log", "global", "path", "stderr", "Where log events go; opened again on SIGHUP."},
@@ -73,17 +75,20 @@ static const struct {
       "mysql://user@host/database?socket=path. One with a password stands in a file of mode 0600, or in "
       "TOLLGATE_DATABASE_URL, which wins."},
      {OWN, H2O_CONFIGURATOR_FLAG_GLOBAL, 0, 0, 0, on_database}},
-    {{"tollgate.database-connections", "global", "number", "8", "Connections to the database of each event-loop thread."},
+    {{"tollgate.database-connections", "global", "number", "8",
+      "Connections to the database of each event-loop thread."},
      {COUNT, GLOBAL, AT(database_connections), 1, 256, NULL}},
     {{"tollgate.redis", "global", "URL without a password | {file: path}", "-",
       "unix:///path or redis://host:port/db; TOLLGATE_REDIS_URL wins. Without it everything works, slower."},
      {OWN, H2O_CONFIGURATOR_FLAG_GLOBAL, 0, 0, 0, on_redis}},
-    {{"tollgate.worker-threads", "global", "number", "2", "Threads for what burns or blocks: password hashes, bulk bodies."},
+    {{"tollgate.worker-threads", "global", "number", "2",
+      "Threads for what burns or blocks: password hashes, bulk bodies."},
      {COUNT, GLOBAL, AT(worker_threads), 1, 64, NULL}},
     {{"tollgate.control-socket", "global", "path", "-", "Unix socket (mode 0600) for `tollgate reload`."},
      {TEXT, GLOBAL, AT(control_socket), 0, 0, NULL}},
     {{"tollgate.request-timeout", "global", "seconds", "10",
-      "A handler that has not answered by then is answered for: 503 for a read, 504 (it may have happened) for a write."},
+      "A handler that has not answered by then is answered for: 503 for a read, 504 (it may have happened) for a "
+      "write."},
      {SECONDS, GLOBAL, AT(request_timeout_ms), 1, 3600, NULL}},
     {{"tollgate.bulk-timeout", "global", "seconds", "60", "The same for routes that the application marks `bulk`."},
      {SECONDS, GLOBAL, AT(bulk_timeout_ms), 1, 3600, NULL}},
@@ -178,7 +183,8 @@ static int on_number(h2o_configurator_command_t *cmd, const struct rule *rule, v
 {
     uint64_t n;
     if (parse_count(node->data.scalar, &n) != 0 || n < rule->min || n > rule->max) {
-        h2o_configurator_errprintf(cmd, node, "must be a whole number between %" PRIu64 " and %" PRIu64, rule->min, rule->max);
+        h2o_configurator_errprintf(cmd, node, "must be a whole number between %" PRIu64 " and %" PRIu64, rule->min,
+                                   rule->max);
         return -1;
     }
     *(uint64_t *)slot = rule->kind == SECONDS ? n * 1000 : n;
@@ -300,8 +306,8 @@ static int on_cors_origins(h2o_configurator_command_t *cmd, h2o_configurator_con
             return -1;
         }
         if (origin->type != YOML_TYPE_SCALAR ||
-            (strcmp(origin->data.scalar, "*") != 0 &&
-             (strstr(origin->data.scalar, "://") == NULL || strchr(strstr(origin->data.scalar, "://") + 3, '/') != NULL))) {
+            (strcmp(origin->data.scalar, "*") != 0 && (strstr(origin->data.scalar, "://") == NULL ||
+                                                       strchr(strstr(origin->data.scalar, "://") + 3, '/') != NULL))) {
             h2o_configurator_errprintf(cmd, origin, "an origin is scheme://host[:port], or \"*\"");
             return -1;
         }

@@ -12,10 +12,10 @@
 
 struct tg_directive {
     const char *name;
-    const char *level;   /* "global", "path", "global, host", … */
-    const char *value;   /* what it takes: "seconds", "ON | OFF", … */
+    const char *level; /* "global", "path", "global, host", … */
+    const char *value; /* what it takes: "seconds", "ON | OFF", … */
     const char *standard; /* the default, as text */
-    const char *doc;     /* one or more sentences */
+    const char *doc; /* one or more sentences */
 };
 /* In the order of the documentation. */
 const struct tg_directive *tg_directives(size_t *n_r);

@@ -42,7 +42,8 @@ static void on_deadline(h2o_timeout_entry_t *entry)
     struct tg_request *r = H2O_STRUCT_FROM_MEMBER(struct tg_request, timeout, entry);
     static const struct tg_problem read = {503, "timeout", "There was no answer in time.", 1};
     static const struct tg_problem write = {
-        504, "uncertain", "There was no answer in time. It may have happened: look, or repeat with the same Idempotency-Key.", 0};
+        504, "uncertain",
+        "There was no answer in time. It may have happened: look, or repeat with the same Idempotency-Key.", 0};
     tg_web_count(&r->thread->stats.timeouts);
     TG_LOG_WARN("web_request_timed_out", TG_LOG_STR("request_id", r->id),
                 TG_LOG_STR("path", r->match.route == NULL ? NULL : r->match.route->pattern),
@@ -75,8 +76,7 @@ static void start_handler(struct tg_request *r)
 {
     const struct tg_conf *conf = r->thread->shared->conf;
     uint64_t timeout_ms = r->match.route->bulk ? conf->bulk_timeout_ms : conf->request_timeout_ms;
-    struct tg_co_context ctx = {.principal = r->principal,
-                                .deadline_ms = tg_loop_now_ms(r->thread->loop) + timeout_ms};
+    struct tg_co_context ctx = {.principal = r->principal, .deadline_ms = tg_loop_now_ms(r->thread->loop) + timeout_ms};
     memcpy(ctx.request_id, r->id, sizeof(ctx.request_id));
     memcpy(ctx.traceparent, r->traceparent, sizeof(ctx.traceparent));
     tg_co_start(r->app->vm, &ctx, push_handler, r, on_handled, r);
@@ -102,13 +102,15 @@ static bool is_within_key_limits(struct tg_request *r)
     const struct tg_conf *conf = r->thread->shared->conf;
     struct tg_rate rate = {conf->rate_per_key, conf->burst_per_key};
     if (conf->max_requests_per_key != 0 && r->credential->n_running > conf->max_requests_per_key) {
-        refuse_rate(r, (struct tg_rate){0, conf->max_requests_per_key}, (struct tg_rate_answer){.reset_s = 1, .retry_after_s = 1},
+        refuse_rate(r, (struct tg_rate){0, conf->max_requests_per_key},
+                    (struct tg_rate_answer){.reset_s = 1, .retry_after_s = 1},
                     "Too many requests of this key at one time.");
         return false;
     }
     if (rate.per_s == 0)
         return true;
-    uint64_t who = tg_limits_hash(r->thread->shared->limits, r->principal->actor.bytes, sizeof(r->principal->actor.bytes));
+    uint64_t who =
+        tg_limits_hash(r->thread->shared->limits, r->principal->actor.bytes, sizeof(r->principal->actor.bytes));
     struct tg_rate_answer answer = tg_limits_take(r->thread->shared->limits, who, rate, r->started_us);
     if (!answer.allowed)
         refuse_rate(r, rate, answer, "Too many requests of this key.");
@@ -153,7 +155,8 @@ static void on_authenticated(struct tg_request *r)
         tg_principal_unref(&r->principal);
         begin(r);
     } else if (!tg_principal_may(r->principal, (unsigned)r->match.route->permission)) {
-        tg_reply_problem(r, &(struct tg_problem){.status = 403, .detail = "This API key does not have the permission for that."});
+        tg_reply_problem(r, &(struct tg_problem){.status = 403,
+                                                 .detail = "This API key does not have the permission for that."});
         finish(r);
     } else if (!is_within_key_limits(r)) {
         finish(r);
@@ -219,7 +222,8 @@ static const char *check_query(h2o_iovec_t query)
     if (n == SIZE_MAX)
         return "The query has more than 64 parameters.";
     for (size_t i = 0; i < n; i++) {
-        if (tg_query_decode(pairs[i].name, true, decoded) == SIZE_MAX || tg_query_decode(pairs[i].value, true, decoded) == SIZE_MAX)
+        if (tg_query_decode(pairs[i].name, true, decoded) == SIZE_MAX ||
+            tg_query_decode(pairs[i].value, true, decoded) == SIZE_MAX)
             return "The query is not valid percent-encoded UTF-8.";
         if (memchr(pairs[i].name.base, '%', pairs[i].name.len) != NULL)
             return "The names of query parameters are plain letters.";
@@ -240,11 +244,14 @@ static const struct tg_problem *check(const struct tg_request *r, struct tg_prob
 {
     h2o_iovec_t path = r->req->input.path;
     if (r->method == TG_METHOD_OTHER)
-        *p = (struct tg_problem){.status = 501, .detail = "The methods are GET, HEAD, POST, PUT, PATCH, DELETE and OPTIONS."};
+        *p = (struct tg_problem){.status = 501,
+                                 .detail = "The methods are GET, HEAD, POST, PUT, PATCH, DELETE and OPTIONS."};
     else if (path.len == 0 || path.base[0] != '/')
         *p = (struct tg_problem){.status = 400, .detail = "The request's target is not a path."};
     else if (path.len > PATH_LEN_MAX)
-        *p = (struct tg_problem){.status = 414, .slug = "path_too_long", .detail = "The path is longer than 4096 bytes."};
+        *p = (struct tg_problem){.status = 414,
+                                 .slug = "path_too_long",
+                                 .detail = "The path is longer than 4096 bytes."};
     else if (has_coded_body(r))
         *p = (struct tg_problem){.status = 415, .detail = "A body is taken as it is, without a Content-Encoding."};
     else if ((p->detail = check_query(tg_request_query(r))) != NULL)
@@ -260,10 +267,13 @@ static bool take_in(struct tg_request *r)
     struct tg_web_thread *thread = r->thread;
     size_t len = r->req->entity.len;
     size_t used = atomic_fetch_add_explicit(&thread->shared->body_memory, len, memory_order_relaxed);
-    if (thread->n_requests >= thread->shared->conf->max_requests || used + len > thread->shared->conf->max_body_memory) {
+    if (thread->n_requests >= thread->shared->conf->max_requests ||
+        used + len > thread->shared->conf->max_body_memory) {
         atomic_fetch_sub_explicit(&thread->shared->body_memory, len, memory_order_relaxed);
         tg_web_count(&thread->stats.refused_busy);
-        tg_reply_problem(r, &(struct tg_problem){.status = 503, .detail = "Too many requests at one time.", .retry_after_s = 1});
+        tg_reply_problem(r, &(struct tg_problem){.status = 503,
+                                                 .detail = "Too many requests at one time.",
+                                                 .retry_after_s = 1});
         return false;
     }
     thread->n_requests++;
@@ -287,7 +297,8 @@ static struct tg_request *new_request(struct tg_web_thread *thread, h2o_req_t *r
 }
 
 /* The next handler of this path, when it is not ours alone, gets what has no route. */
-static bool is_for_next_handler(h2o_handler_t *self, h2o_req_t *req, const struct tg_web_thread *thread, enum tg_method method)
+static bool is_for_next_handler(h2o_handler_t *self, h2o_req_t *req, const struct tg_web_thread *thread,
+                                enum tg_method method)
 {
     struct tg_route_match match;
     if (req->pathconf->handlers.entries[req->pathconf->handlers.size - 1] == self)
@@ -299,7 +310,8 @@ static bool is_for_next_handler(h2o_handler_t *self, h2o_req_t *req, const struc
 static void link_timeout(struct tg_request *r)
 {
     const bool is_bulk = r->match.route != NULL && r->match.route->bulk;
-    h2o_timeout_link(r->thread->ctx.loop, is_bulk ? &r->thread->bulk_timeout : &r->thread->request_timeout, &r->timeout);
+    h2o_timeout_link(r->thread->ctx.loop, is_bulk ? &r->thread->bulk_timeout : &r->thread->request_timeout,
+                     &r->timeout);
 }
 
 static int on_req(h2o_handler_t *self, h2o_req_t *req)

@@ -104,12 +104,16 @@ static int on_req(h2o_handler_t *self, h2o_req_t *req)
     static const struct {
         h2o_iovec_t path;
         void (*answer)(struct tg_request *r); /* NULL: healthz */
-    } known[] = {{{(char *)"/healthz", 8}, NULL}, {{(char *)"/readyz", 7}, answer_readyz}, {{(char *)"/metrics", 8}, answer_metrics}};
-    const h2o_iovec_t path = {req->input.path.base, req->input.query_at == SIZE_MAX ? req->input.path.len : req->input.query_at};
+    } known[] = {{{(char *)"/healthz", 8}, NULL},
+                 {{(char *)"/readyz", 7}, answer_readyz},
+                 {{(char *)"/metrics", 8}, answer_metrics}};
+    const h2o_iovec_t path = {req->input.path.base,
+                              req->input.query_at == SIZE_MAX ? req->input.path.len : req->input.query_at};
     enum tg_method method = tg_method_parse(req->input.method.base, req->input.method.len);
     (void)self;
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
-        if (!h2o_memis(path.base, path.len, known[i].path.base, known[i].path.len) || (method != TG_GET && method != TG_HEAD))
+        if (!h2o_memis(path.base, path.len, known[i].path.base, known[i].path.len) ||
+            (method != TG_GET && method != TG_HEAD))
             continue;
         struct tg_request *r = tg_request_new(tg_web_thread_of(req->conn->ctx), req);
         ssize_t given = h2o_find_header_by_str(&req->headers, H2O_STRLIT("x-request-id"), -1);

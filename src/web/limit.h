@@ -27,8 +27,8 @@ struct tg_rate {
 };
 struct tg_rate_answer {
     bool allowed;
-    uint64_t remaining;    /* requests that would pass now */
-    uint32_t reset_s;      /* until the whole burst is there again */
+    uint64_t remaining; /* requests that would pass now */
+    uint32_t reset_s; /* until the whole burst is there again */
     uint32_t retry_after_s; /* when not allowed: until one would pass; at least 1 */
 };
 /* Takes one from the bucket of `who`. now_us: monotonic. Any thread. */

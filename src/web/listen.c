@@ -132,7 +132,8 @@ static void set_name(struct tg_listener *listener)
     const struct sockaddr *sa = (const void *)&listener->addr;
     char host[NI_MAXHOST], port[NI_MAXSERV];
     if (sa->sa_family == AF_UNIX)
-        snprintf(listener->name, sizeof(listener->name), "%s", ((const struct sockaddr_un *)(const void *)sa)->sun_path);
+        snprintf(listener->name, sizeof(listener->name), "%s",
+                 ((const struct sockaddr_un *)(const void *)sa)->sun_path);
     else if (getnameinfo(sa, listener->addr_len, host, sizeof(host), port, sizeof(port),
                          NI_NUMERICHOST | NI_NUMERICSERV) == 0)
         snprintf(listener->name, sizeof(listener->name), sa->sa_family == AF_INET6 ? "[%.90s]:%.10s" : "%.90s:%.10s",
@@ -179,7 +180,8 @@ static int add_listener(h2o_configurator_command_t *cmd, h2o_configurator_contex
         return -1;
     if (args->ssl == NULL)
         return 0;
-    return tg_tls_on_property(cmd, args->ssl, listener, ctx->hostconf == NULL ? NULL : ctx->hostconf->authority.host.base);
+    return tg_tls_on_property(cmd, args->ssl, listener,
+                              ctx->hostconf == NULL ? NULL : ctx->hostconf->authority.host.base);
 }
 
 static int add_unix(h2o_configurator_command_t *cmd, h2o_configurator_context_t *ctx, yoml_t *node,

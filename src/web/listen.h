@@ -34,14 +34,14 @@ struct tg_listener {
     struct sockaddr_storage addr;
     socklen_t addr_len;
     char name[128]; /* "127.0.0.1:8080", "[::1]:8443", "/run/x.sock" */
-    int fd;         /* -1 until opened */
+    int fd; /* -1 until opened */
     int backlog;
     unsigned permission; /* of a unix socket; 0: as umask says */
     bool http2, proxy_protocol, is_global;
     h2o_hostconf_t **hosts; /* NULL terminated */
     struct tg_certificate certificates[TG_CERTIFICATES_MAX];
     size_t n_certificates; /* 0: no TLS */
-    SSL_CTX *tls;          /* of the default certificate, the others behind it; a reference */
+    SSL_CTX *tls; /* of the default certificate, the others behind it; a reference */
 };
 
 struct st_h2o_configurator_command_t;

@@ -8,7 +8,7 @@
 #include "rt/metrics.h"
 #include "web/thread.h"
 
-static const uint64_t bounds_us[TG_DURATION_BUCKETS] = {100,   250,    500,    1000,   2500,    5000,    10000,
+static const uint64_t bounds_us[TG_DURATION_BUCKETS] = {100,   250,   500,    1000,   2500,    5000,    10000,
                                                         25000, 50000, 100000, 250000, 1000000, 5000000, 30000000};
 
 void tg_web_metrics_observe(struct tg_web_stats *stats, uint64_t usecs)
@@ -18,7 +18,8 @@ void tg_web_metrics_observe(struct tg_web_stats *stats, uint64_t usecs)
         i++;
     tg_web_count(&stats->durations[i]);
     atomic_store_explicit(&stats->duration_usecs,
-                          atomic_load_explicit(&stats->duration_usecs, memory_order_relaxed) + usecs, memory_order_relaxed);
+                          atomic_load_explicit(&stats->duration_usecs, memory_order_relaxed) + usecs,
+                          memory_order_relaxed);
 }
 
 /* Adds up the counter at this offset of every thread's stats. */
@@ -45,11 +46,15 @@ static void write_counters(const struct tg_shared *shared, struct tg_strbuf *out
     } counters[] = {
         {"tollgate_http_requests", "Requests that reached the application.", offsetof(struct tg_web_stats, requests)},
         {"tollgate_http_unanswered", "Clients that left before the answer.", offsetof(struct tg_web_stats, unanswered)},
-        {"tollgate_http_timeouts", "Requests answered because their handler was too late.", offsetof(struct tg_web_stats, timeouts)},
-        {"tollgate_http_refused_busy", "Requests refused: too many at one time.", offsetof(struct tg_web_stats, refused_busy)},
-        {"tollgate_http_refused_rate", "Requests refused: too many of a key or an address.", offsetof(struct tg_web_stats, refused_rate)},
+        {"tollgate_http_timeouts", "Requests answered because their handler was too late.",
+         offsetof(struct tg_web_stats, timeouts)},
+        {"tollgate_http_refused_busy", "Requests refused: too many at one time.",
+         offsetof(struct tg_web_stats, refused_busy)},
+        {"tollgate_http_refused_rate", "Requests refused: too many of a key or an address.",
+         offsetof(struct tg_web_stats, refused_rate)},
         {"tollgate_http_connections_accepted", "Connections accepted.", offsetof(struct tg_web_stats, accepted)},
-        {"tollgate_http_connections_swept", "Connections closed because they did nothing.", offsetof(struct tg_web_stats, swept)},
+        {"tollgate_http_connections_swept", "Connections closed because they did nothing.",
+         offsetof(struct tg_web_stats, swept)},
     };
     for (size_t i = 0; i < sizeof(counters) / sizeof(counters[0]); i++) {
         head(out, counters[i].name, "counter", counters[i].help);
@@ -68,7 +73,9 @@ static void write_durations(const struct tg_shared *shared, struct tg_strbuf *ou
     for (size_t i = 0; i <= TG_DURATION_BUCKETS; i++) {
         total += sum(shared, offsetof(struct tg_web_stats, durations) + i * sizeof(uint64_t));
         if (i < TG_DURATION_BUCKETS)
-            tg_strbuf_printf(out, "tollgate_http_request_duration_seconds_bucket{le=\"%" PRIu64 ".%06" PRIu64 "\"} %" PRIu64 "\n",
+            tg_strbuf_printf(out,
+                             "tollgate_http_request_duration_seconds_bucket{le=\"%" PRIu64 ".%06" PRIu64 "\"} %" PRIu64
+                             "\n",
                              bounds_us[i] / 1000000, bounds_us[i] % 1000000, total);
         else
             tg_strbuf_printf(out, "tollgate_http_request_duration_seconds_bucket{le=\"+Inf\"} %" PRIu64 "\n", total);

@@ -52,10 +52,20 @@ static const char *reason_of(int status)
     static const struct {
         int status;
         const char *reason;
-    } reasons[] = {{200, "OK"},          {201, "Created"},           {202, "Accepted"},     {204, "No Content"},
-                   {400, "Bad Request"}, {401, "Unauthorized"},      {403, "Forbidden"},    {404, "Not Found"},
-                   {409, "Conflict"},    {422, "Unprocessable Content"}, {429, "Too Many Requests"},
-                   {500, "Internal Server Error"}, {503, "Service Unavailable"}, {504, "Gateway Timeout"}};
+    } reasons[] = {{200, "OK"},
+                   {201, "Created"},
+                   {202, "Accepted"},
+                   {204, "No Content"},
+                   {400, "Bad Request"},
+                   {401, "Unauthorized"},
+                   {403, "Forbidden"},
+                   {404, "Not Found"},
+                   {409, "Conflict"},
+                   {422, "Unprocessable Content"},
+                   {429, "Too Many Requests"},
+                   {500, "Internal Server Error"},
+                   {503, "Service Unavailable"},
+                   {504, "Gateway Timeout"}};
     for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)
         if (reasons[i].status == status)
             return reasons[i].reason;
@@ -116,7 +126,8 @@ static void send_bytes(h2o_req_t *req, int status, const char *type, const char 
 /* Header values must live as long as the pool: r->id does not need to be copied, r outlives it. */
 static void add_common_headers(struct tg_request *r)
 {
-    h2o_add_header_by_str(&r->req->pool, &r->req->res.headers, H2O_STRLIT("x-request-id"), 0, NULL, r->id, strlen(r->id));
+    h2o_add_header_by_str(&r->req->pool, &r->req->res.headers, H2O_STRLIT("x-request-id"), 0, NULL, r->id,
+                          strlen(r->id));
     tg_cors_add_headers(r);
 }
 
@@ -125,7 +136,8 @@ static void send_scratch(struct tg_request *r, int status, const char *type)
     struct tg_strbuf *scratch = &r->thread->scratch;
     assert(!r->is_answered && r->req != NULL);
     if (tg_strbuf_overflowed(scratch)) {
-        TG_LOG_ERROR("web_reply_overflowed", TG_LOG_STR("request_id", r->id), TG_LOG_INT("bytes_max", (int64_t)scratch->max));
+        TG_LOG_ERROR("web_reply_overflowed", TG_LOG_STR("request_id", r->id),
+                     TG_LOG_INT("bytes_max", (int64_t)scratch->max));
         r->req->res.headers.size = 0;
         tg_reply_problem(r, &(struct tg_problem){.status = 500});
         return;
@@ -219,9 +231,7 @@ void tg_reply_err(struct tg_request *r, const struct tg_err *err)
 {
     struct tg_problem p = {.status = status_of_code(tg_errcode_name(err->code)), .detail = err->text};
     switch (err->code) {
-    case TG_ERR_BUSY:
-        p.retry_after_s = 1;
-        break;
+    case TG_ERR_BUSY: p.retry_after_s = 1; break;
     case TG_ERR_UPSTREAM:
         p.slug = "unavailable";
         p.retry_after_s = 1;
@@ -231,11 +241,8 @@ void tg_reply_err(struct tg_request *r, const struct tg_err *err)
         p.detail = "There was no answer in time. It may have happened: look, or repeat with the same Idempotency-Key.";
         break;
     case TG_ERR_BUG:
-    case TG_ERR_NONE:
-        p.detail = "Something is wrong on our side. The request id finds it in our log.";
-        break;
-    default:
-        break;
+    case TG_ERR_NONE: p.detail = "Something is wrong on our side. The request id finds it in our log."; break;
+    default: break;
     }
     if (p.status >= 500)
         TG_LOG(err->code == TG_ERR_BUG ? TG_LOG_LEVEL_ERROR : TG_LOG_LEVEL_WARN, "web_request_failed",
@@ -299,7 +306,8 @@ static void write_errors(struct tg_jsonw *w, lua_State *L, int idx)
         tg_jsonw_array(w);
         for (lua_Unsigned i = 1; i <= n && i <= ERRORS_MAX; i++) {
             if (lua_rawgeti(L, errors, (lua_Integer)i) == LUA_TTABLE) {
-                const char *pointer = text_field(L, lua_gettop(L), "pointer"), *detail = text_field(L, lua_gettop(L), "detail");
+                const char *pointer = text_field(L, lua_gettop(L), "pointer"),
+                           *detail = text_field(L, lua_gettop(L), "detail");
                 tg_jsonw_object(w);
                 tg_jsonw_key(w, "pointer");
                 tg_jsonw_str(w, pointer == NULL ? "" : pointer);
@@ -345,7 +353,8 @@ static bool is_header_text(const char *text, size_t len, bool is_name)
 {
     for (size_t i = 0; i < len; i++) {
         unsigned char c = (unsigned char)text[i];
-        if (is_name ? !((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-') : (c < ' ' && c != '\t') || c == 127)
+        if (is_name ? !((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-')
+                    : (c < ' ' && c != '\t') || c == 127)
             return false;
     }
     return !is_name || len != 0;

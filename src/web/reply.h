@@ -12,7 +12,7 @@
 
 struct tg_problem {
     int status;
-    const char *slug;   /* of https://tollgate.dev/problems/<slug>; NULL: the status's own */
+    const char *slug; /* of https://tollgate.dev/problems/<slug>; NULL: the status's own */
     const char *detail; /* a sentence; NULL: none */
     unsigned retry_after_s; /* 0: none */
 };

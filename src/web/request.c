@@ -17,7 +17,7 @@
 #define SPARE_MAX 256 /* ended requests kept for the next, a thread */
 
 struct tg_request_left { /* one allocation: the struct and the bytes behind */
-    h2o_iovec_t path;    /* with the query */
+    h2o_iovec_t path; /* with the query */
     size_t query_at;
     h2o_iovec_t authority;
     char remote[NI_MAXHOST];

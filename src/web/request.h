@@ -32,14 +32,14 @@ struct tg_request {
     char traceparent[TG_TRACEPARENT_SIZE];
     enum tg_method method;
     bool is_answered; /* a response has begun; there is no other */
-    bool is_working;  /* counted in thread->n_requests */
+    bool is_working; /* counted in thread->n_requests */
     struct tg_route_match match; /* of app's routes */
-    struct tg_app *app;          /* the generation that handles it; a reference, NULL before dispatch */
+    struct tg_app *app; /* the generation that handles it; a reference, NULL before dispatch */
     struct tg_principal *principal; /* a reference; NULL for public routes */
     struct tg_credential *credential; /* whose n_running counts this; NULL: none */
     struct tg_bytes *body; /* NULL: none, or taken */
-    size_t body_len;       /* as counted in shared->body_memory */
-    uint64_t started_us;   /* monotonic */
+    size_t body_len; /* as counted in shared->body_memory */
+    uint64_t started_us; /* monotonic */
     h2o_timeout_entry_t timeout;
     struct tg_request *next_waiter; /* for the same credential (auth.c) */
     void **lua_box; /* points back from Lua's userdata, NULL: none (api_req.c) */
@@ -56,7 +56,7 @@ void tg_request_free_spares(struct tg_web_thread *thread);
 struct tg_request *tg_request_of(h2o_req_t *req);
 
 /* These work after the client has left, too. Borrowed, of the request. */
-h2o_iovec_t tg_request_path(const struct tg_request *r);  /* without the query */
+h2o_iovec_t tg_request_path(const struct tg_request *r); /* without the query */
 h2o_iovec_t tg_request_query(const struct tg_request *r); /* without the '?'; len 0: none */
 /* The value of the first header of this (lower-case) name; base NULL: none. `host` is the authority. */
 h2o_iovec_t tg_request_header(const struct tg_request *r, const char *name, size_t len);

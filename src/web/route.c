@@ -13,10 +13,10 @@
 static const char *const names[] = {"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"};
 
 struct node { /* what a path of literals and parameters leads to */
-    char *literal;                 /* NULL: the root, or a parameter */
+    char *literal; /* NULL: the root, or a parameter */
     size_t len;
-    struct node *children, *next;  /* children with a literal */
-    struct node *param;            /* the child for any segment, or NULL */
+    struct node *children, *next; /* children with a literal */
+    struct node *param; /* the child for any segment, or NULL */
     struct tg_route *routes[TG_METHODS_ROUTED];
     unsigned methods;
 };
@@ -124,13 +124,15 @@ static bool is_name(const char *text, size_t len)
 }
 
 /* The node of one segment of route->pattern. */
-static int add_segment(struct node **node, struct tg_route *route, const char *segment, size_t len, struct tg_err *err_r)
+static int add_segment(struct node **node, struct tg_route *route, const char *segment, size_t len,
+                       struct tg_err *err_r)
 {
     if (len == 0)
         return tg_err_set(err_r, TG_ERR_INPUT, "the path %s has an empty segment", route->pattern);
     if (segment[0] != '{') {
         if (strcspn(segment, "{}%?#") < len)
-            return tg_err_set(err_r, TG_ERR_INPUT, "the path %s: a segment is either literal or {name}", route->pattern);
+            return tg_err_set(err_r, TG_ERR_INPUT, "the path %s: a segment is either literal or {name}",
+                              route->pattern);
         *node = literal_child(*node, segment, len);
         return 0;
     }

@@ -26,10 +26,10 @@ const char *tg_method_name(enum tg_method method);
 struct tg_route {
     char *pattern;
     enum tg_method method;
-    unsigned handler;   /* the application's number of it, from 1 */
-    int permission;     /* number of the name, -1: public */
-    size_t body_max;    /* 0: the server's limit */
-    bool bulk;          /* may take the bulk timeout */
+    unsigned handler; /* the application's number of it, from 1 */
+    int permission; /* number of the name, -1: public */
+    size_t body_max; /* 0: the server's limit */
+    bool bulk; /* may take the bulk timeout */
     unsigned n_params;
     struct {
         const char *name; /* inside pattern */
@@ -39,7 +39,7 @@ struct tg_route {
 
 struct tg_route_match {
     const struct tg_route *route; /* NULL unless FOUND */
-    unsigned methods;             /* bits of the methods that the path has */
+    unsigned methods; /* bits of the methods that the path has */
     struct {
         uint16_t at, len; /* the value, inside the path, still percent-encoded */
     } params[TG_ROUTE_PARAMS_MAX];
@@ -51,8 +51,8 @@ struct tg_routes *tg_routes_ref(struct tg_routes *routes);
 void tg_routes_unref(struct tg_routes **routes);
 
 /* Adds a copy of proto (pattern is copied, params filled in). INPUT says what is wrong with the pattern. */
-int tg_routes_add(struct tg_routes *routes, const char *pattern, const struct tg_route *proto, struct tg_err *err_r)
-    TG_MUST_CHECK;
+int tg_routes_add(struct tg_routes *routes, const char *pattern, const struct tg_route *proto,
+                  struct tg_err *err_r) TG_MUST_CHECK;
 size_t tg_routes_n(const struct tg_routes *routes);
 const struct tg_route *tg_routes_get(const struct tg_routes *routes, size_t i);
 /* The number of a permission's name, given when it is new; -1: there are TG_PERMISSIONS_MAX already. */

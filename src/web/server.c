@@ -57,7 +57,8 @@ static int open_error_log(const struct tg_conf *conf, struct tg_err *err_r)
         return 0;
     int fd = open(conf->error_log, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
     if (fd == -1 || dup2(fd, STDERR_FILENO) == -1)
-        return tg_err_set(err_r, TG_ERR_UPSTREAM, "the error log %s cannot be opened: %s", conf->error_log, strerror(errno));
+        return tg_err_set(err_r, TG_ERR_UPSTREAM, "the error log %s cannot be opened: %s", conf->error_log,
+                          strerror(errno));
     close(fd);
     return 0;
 }
@@ -75,7 +76,8 @@ static int write_pid_file(const struct tg_conf *conf, struct tg_err *err_r)
     if (conf->pid_file == NULL)
         return 0;
     if (fp == NULL || fprintf(fp, "%d\n", (int)getpid()) < 0 || fclose(fp) != 0)
-        return tg_err_set(err_r, TG_ERR_UPSTREAM, "the pid file %s cannot be written: %s", conf->pid_file, strerror(errno));
+        return tg_err_set(err_r, TG_ERR_UPSTREAM, "the pid file %s cannot be written: %s", conf->pid_file,
+                          strerror(errno));
     return 0;
 }
 
@@ -100,7 +102,8 @@ static void raise_file_limit(const struct tg_conf *conf)
         setrlimit(RLIMIT_NOFILE, &limit);
     }
     if (limit.rlim_cur < wanted)
-        TG_LOG_WARN("server_files_limited", TG_LOG_INT("max", (int64_t)limit.rlim_cur), TG_LOG_INT("wanted", (int64_t)wanted));
+        TG_LOG_WARN("server_files_limited", TG_LOG_INT("max", (int64_t)limit.rlim_cur),
+                    TG_LOG_INT("wanted", (int64_t)wanted));
 }
 
 int tg_server_open(struct tg_conf *conf, struct tg_err *err_r)
@@ -193,7 +196,8 @@ static int load_certificates(SSL_CTX **contexts, struct tg_err *err_r)
 {
     struct tg_conf *conf = server.shared.conf;
     for (size_t i = 0; i < conf->n_listeners; i++)
-        if (conf->listeners[i]->n_certificates != 0 && tg_listener_tls_load(conf->listeners[i], &contexts[i], err_r) != 0)
+        if (conf->listeners[i]->n_certificates != 0 &&
+            tg_listener_tls_load(conf->listeners[i], &contexts[i], err_r) != 0)
             return -1;
     return 0;
 }

@@ -19,9 +19,9 @@
 #define REPLY_BYTES_MAX (32u << 20)
 #define DEADLINE_GRACE_MS 500 /* ours comes after those of the handler's own operations */
 #define DRAIN_TICK_MS 50
-#define DRAIN_IDLE_MS 500    /* clients that send one more request just now get their answer */
-#define DRAIN_CLOSE_MS 2000  /* for libh2o to notice that a connection was shut */
-#define GIVE_UP_MS 500       /* for services to close when requests were cut off */
+#define DRAIN_IDLE_MS 500 /* clients that send one more request just now get their answer */
+#define DRAIN_CLOSE_MS 2000 /* for libh2o to notice that a connection was shut */
+#define GIVE_UP_MS 500 /* for services to close when requests were cut off */
 #define DB_QUEUE_MAX 10000
 #define JOBS_AT_ONCE 2 /* of the application's jobs, on each thread */
 #define JOBS_INTERVAL_MS 1000
@@ -47,7 +47,8 @@ static void open_services(struct tg_web_thread *thread)
     }
     if (conf->redis_url != NULL)
         thread->services.redis = tg_redis_new(thread->loop, conf->redis_url, REDIS_PENDING_MAX, &err);
-    struct tg_httpc_settings http = {.allow_private_addresses = conf->allow_private_addresses, .ca_file = conf->ca_file};
+    struct tg_httpc_settings http = {.allow_private_addresses = conf->allow_private_addresses,
+                                     .ca_file = conf->ca_file};
     thread->services.http = tg_httpc_new(thread->loop, thread->shared->work, &http);
 }
 

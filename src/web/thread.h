@@ -41,8 +41,8 @@ struct tg_shared { /* of the process; outlives the threads */
     _Atomic size_t n_connections;
     _Atomic size_t body_memory;
     _Atomic uint64_t generation; /* the newest that every thread has been given */
-    _Atomic bool is_draining;    /* /readyz says so first */
-    _Atomic bool is_impatient;   /* what still works is cut off */
+    _Atomic bool is_draining; /* /readyz says so first */
+    _Atomic bool is_impatient; /* what still works is cut off */
 };
 
 #define TG_DURATION_BUCKETS 14
@@ -54,9 +54,9 @@ struct tg_web_stats { /* counted by the thread, read by others */
 
 enum tg_thread_state {
     TG_THREAD_STARTING, /* waits for its first generation */
-    TG_THREAD_RUNNING,  /* accepts */
+    TG_THREAD_RUNNING, /* accepts */
     TG_THREAD_DRAINING, /* accepts nothing new, finishes what there is */
-    TG_THREAD_CLOSING,  /* has no requests; its VM and services say goodbye */
+    TG_THREAD_CLOSING, /* has no requests; its VM and services say goodbye */
     TG_THREAD_ENDED
 };
 
@@ -82,10 +82,10 @@ struct tg_web_thread {
     size_t n_acceptors;
     struct tg_timer sweep, drain;
     uint64_t drain_since_ms, drain_until_ms;
-    bool was_cut_off;   /* something was not answered in time */
+    bool was_cut_off; /* something was not answered in time */
     unsigned n_closing; /* services, VMs and the runner of jobs that have not said done */
     struct tg_jobs *jobs; /* NULL once the drain has begun */
-    bool has_jobs;        /* until the last of them has ended */
+    bool has_jobs; /* until the last of them has ended */
     struct tg_web_stats stats;
 };
 

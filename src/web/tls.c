@@ -23,7 +23,7 @@ struct tls_names {
     size_t n;
     struct {
         const char *name; /* of the listener's certificate, which outlives us */
-        SSL_CTX *ctx;     /* a reference */
+        SSL_CTX *ctx; /* a reference */
     } entries[];
 };
 
@@ -213,8 +213,8 @@ static int load_files(SSL_CTX *ctx, const struct tg_certificate *cert, struct tg
 }
 
 /* id: the session id context; all of one listener share it, so a session resumes under each of its names. */
-static int new_context(const struct tg_listener *listener, const struct tg_certificate *cert, const uint8_t id[static 16],
-                       SSL_CTX **ctx_r, struct tg_err *err_r)
+static int new_context(const struct tg_listener *listener, const struct tg_certificate *cert,
+                       const uint8_t id[static 16], SSL_CTX **ctx_r, struct tg_err *err_r)
 {
     static const h2o_iovec_t only_http1[] = {{(char *)"http/1.1", 8}, {NULL, 0}};
     uint64_t options = SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION;

@@ -14,7 +14,7 @@ struct reader {
     const char *path;
     yaml_document_t doc;
     size_t *n_nodes; /* of all files read for one tree */
-    int n_files;     /* included one in another, down to this one */
+    int n_files; /* included one in another, down to this one */
     int depth;
     struct tg_err *err;
 };
@@ -36,9 +36,7 @@ static void unref(yoml_t *node)
             unref(node->data.mapping.elements[i].value);
         }
         break;
-    default:
-        free(node->data.scalar);
-        break;
+    default: free(node->data.scalar); break;
     }
     free(node->filename);
     free(node->anchor);
@@ -132,8 +130,8 @@ static bool has_key(yoml_t *map, const yoml_t *key)
 static int convert_mapping(struct reader *r, const yaml_node_t *from, yoml_t **node_r)
 {
     size_t n = from->data.mapping.pairs.top - from->data.mapping.pairs.start;
-    yoml_t *node =
-        new_node(r, from, YOML_TYPE_MAPPING, offsetof(yoml_t, data.mapping.elements) + n * sizeof(yoml_mapping_element_t));
+    yoml_t *node = new_node(r, from, YOML_TYPE_MAPPING,
+                            offsetof(yoml_t, data.mapping.elements) + n * sizeof(yoml_mapping_element_t));
     for (size_t i = 0; i < n; i++) {
         const yaml_node_pair_t *pair = &from->data.mapping.pairs.start[i];
         yoml_t *key, *value;
@@ -168,16 +166,14 @@ static int convert(struct reader *r, int index, yoml_t **node_r)
     if (r->depth >= TG_YAML_DEPTH_MAX)
         return fail(r, &from->start_mark, "nested too deeply");
     switch (from->type) {
-    case YAML_SCALAR_NODE:
-        return convert_scalar(r, from, node_r);
+    case YAML_SCALAR_NODE: return convert_scalar(r, from, node_r);
     case YAML_SEQUENCE_NODE:
     case YAML_MAPPING_NODE:
         r->depth++;
         ret = from->type == YAML_SEQUENCE_NODE ? convert_sequence(r, from, node_r) : convert_mapping(r, from, node_r);
         r->depth--;
         return ret;
-    default:
-        return fail(r, &from->start_mark, "an empty node");
+    default: return fail(r, &from->start_mark, "an empty node");
     }
 }
 

@@ -17,7 +17,7 @@
 #define TG_YAML_NODES_MAX 20000
 #define TG_YAML_DEPTH_MAX 32
 
-#define TG_YAML_MARK(line0, column0) (((size_t)(line0) << 16) | ((column0) & 0xffff))
+#define TG_YAML_MARK(line0, column0) (((size_t)(line0) << 16) | ((column0)&0xffff))
 #define TG_YAML_LINE(mark) (((mark) >> 16) + 1)
 #define TG_YAML_COLUMN(mark) (((mark)&0xffff) + 1)
 

@@ -56,10 +56,11 @@ static void refuses(const char *text, const char *place, const char *part)
 TEST(values_reach_their_places)
 {
     unsetenv("TOLLGATE_DATABASE_URL");
-    struct tg_conf *conf = load("listen: 0\nnum-threads: 3\nmax-connections: 77\ntollgate.request-timeout: 7\n"
-                                "tollgate.rate-per-key: 10\ntollgate.lua-dir: x/y\ntollgate.allow-private-addresses: ON\n"
-                                "tollgate.metrics: ALL\ntollgate.database: mysql://a@b/c\n"
-                                "tollgate.cors-origins: [\"https://a\", \"*\"]\n" HOSTS);
+    struct tg_conf *conf =
+        load("listen: 0\nnum-threads: 3\nmax-connections: 77\ntollgate.request-timeout: 7\n"
+             "tollgate.rate-per-key: 10\ntollgate.lua-dir: x/y\ntollgate.allow-private-addresses: ON\n"
+             "tollgate.metrics: ALL\ntollgate.database: mysql://a@b/c\n"
+             "tollgate.cors-origins: [\"https://a\", \"*\"]\n" HOSTS);
     is_uint(conf->num_threads, 3);
     is_uint(conf->max_connections, 77);
     is_uint(conf->request_timeout_ms, 7000);
@@ -118,7 +119,8 @@ TEST(what_is_wrong_is_told_with_line_and_column)
     refuses(HOSTS, "1:1", "`listen` is missing");
     refuses("listen: 0\n", "1:1", "`hosts` is missing");
     refuses("listen: 0\nhosts:\n  default:\n    paths:\n      /:\n        tollgate.app: MAYBE\n", "6:23", "OFF,ON");
-    refuses("listen: 0\nhosts:\n  default:\n    paths:\n      /:\n        num-threads: 2\n", "6:9", "cannot be used at this level");
+    refuses("listen: 0\nhosts:\n  default:\n    paths:\n      /:\n        num-threads: 2\n", "6:9",
+            "cannot be used at this level");
     refuses("listen: 0\nhosts:\n  default:\n    x: y\n", "4:5", "unknown command");
     refuses("listen: {host: 127.0.0.1}\n" HOSTS, "1:9", "`port` is missing");
     refuses("listen: {port: 1, colour: red}\n" HOSTS, "1:19", "unknown property of listen");
@@ -127,26 +129,31 @@ TEST(what_is_wrong_is_told_with_line_and_column)
     refuses("listen: {port: 1, permission: 9, type: unix}\n" HOSTS, "1:31", "octal");
     refuses("listen: {port: 1, ssl: {certificate-file: a}}\n" HOSTS, "1:24", "are both needed");
     refuses("listen: {port: 1, ssl: {certificate-file: /nowhere/a, key-file: b}}\n" HOSTS, "1:24", "/nowhere/a");
-    refuses("listen: {port: 1, ssl: {certificate-file: a, key-file: b, min-version: TLSv1}}\n" HOSTS, "1:72", "TLSv1.2 and TLSv1.3");
+    refuses("listen: {port: 1, ssl: {certificate-file: a, key-file: b, min-version: TLSv1}}\n" HOSTS, "1:72",
+            "TLSv1.2 and TLSv1.3");
     refuses("listen: [1, {port: 1, proxy-protocol: ON}]\n" HOSTS, "1:13", "defined already");
 }
 
 TEST(what_could_be_turned_against_us_is_not_known)
 {
-    refuses("listen: 0\nhosts:\n  default:\n    paths:\n      /:\n        proxy.reverse.url: http://127.0.0.1/\n", "6:9", "unknown command");
-    refuses("listen: 0\nhosts:\n  default:\n    paths:\n      /:\n        fastcgi.connect: 1\n", "6:9", "unknown command");
+    refuses("listen: 0\nhosts:\n  default:\n    paths:\n      /:\n        proxy.reverse.url: http://127.0.0.1/\n",
+            "6:9", "unknown command");
+    refuses("listen: 0\nhosts:\n  default:\n    paths:\n      /:\n        fastcgi.connect: 1\n", "6:9",
+            "unknown command");
     refuses("listen: 0\nreproxy: ON\n" HOSTS, "2:1", "unknown command");
-    refuses("listen: 0\nhosts:\n  default:\n    paths:\n      /:\n        mruby.handler: x\n", "6:9", "unknown command");
+    refuses("listen: 0\nhosts:\n  default:\n    paths:\n      /:\n        mruby.handler: x\n", "6:9",
+            "unknown command");
 }
 
 TEST(the_librarys_directives_work)
 {
     char text[512];
-    snprintf(text, sizeof(text),
-             "listen: 0\nlimit-request-body: 5\ncompress: [gzip]\naccess-log: /dev/null\nhosts:\n  default:\n    paths:\n"
-             "      /files:\n        file.dir: %s\n        expires: 1 day\n      /old: {redirect: /new}\n"
-             "      /:\n        - tollgate.app: ON\n        - header.add: \"a: b\"\n        - header.add: \"c: d\"\n",
-             dir);
+    snprintf(
+        text, sizeof(text),
+        "listen: 0\nlimit-request-body: 5\ncompress: [gzip]\naccess-log: /dev/null\nhosts:\n  default:\n    paths:\n"
+        "      /files:\n        file.dir: %s\n        expires: 1 day\n      /old: {redirect: /new}\n"
+        "      /:\n        - tollgate.app: ON\n        - header.add: \"a: b\"\n        - header.add: \"c: d\"\n",
+        dir);
     struct tg_conf *conf = load(text);
     is_uint(conf->global.max_request_entity_size, 5);
     is_uint(conf->global.hosts[0]->paths.size, 3);
@@ -158,18 +165,21 @@ TEST(certificates_are_checked_when_the_file_is_read)
     char text[512];
     certificate_make(in_dir("a.crt"), in_dir("a.key"), "a.example");
     certificate_make(in_dir("b.crt"), in_dir("b.key"), "b.example");
-    snprintf(text, sizeof(text), "listen: {port: 0, host: 127.0.0.1, ssl: {certificate-file: %s, key-file: %s}}\n" HOSTS,
-             in_dir("a.crt"), in_dir("a.key"));
+    snprintf(text, sizeof(text),
+             "listen: {port: 0, host: 127.0.0.1, ssl: {certificate-file: %s, key-file: %s}}\n" HOSTS, in_dir("a.crt"),
+             in_dir("a.key"));
     struct tg_conf *conf = load(text);
     is_uint(conf->listeners[0]->n_certificates, 1);
     ok(conf->listeners[0]->tls != NULL, "a context");
     tg_conf_free(&conf);
-    snprintf(text, sizeof(text), "listen: {port: 0, host: 127.0.0.1, ssl: {certificate-file: %s, key-file: %s}}\n" HOSTS,
-             in_dir("a.crt"), in_dir("b.key"));
+    snprintf(text, sizeof(text),
+             "listen: {port: 0, host: 127.0.0.1, ssl: {certificate-file: %s, key-file: %s}}\n" HOSTS, in_dir("a.crt"),
+             in_dir("b.key"));
     refuses(text, "1:41", "b.key");
     chmod(in_dir("a.key"), 0644);
-    snprintf(text, sizeof(text), "listen: {port: 0, host: 127.0.0.1, ssl: {certificate-file: %s, key-file: %s}}\n" HOSTS,
-             in_dir("a.crt"), in_dir("a.key"));
+    snprintf(text, sizeof(text),
+             "listen: {port: 0, host: 127.0.0.1, ssl: {certificate-file: %s, key-file: %s}}\n" HOSTS, in_dir("a.crt"),
+             in_dir("a.key"));
     refuses(text, "1:41", "can be read by everybody");
 }
 

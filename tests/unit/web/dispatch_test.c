@@ -36,16 +36,20 @@
     "       tg.time.sleep(60)\n"                                                                                       \
     "       seen = req.path .. ' ' .. req.method .. ' ' .. req:header('x-mark') .. ' ' .. req.query.q .. req.remote\n" \
     "       return 200, seen end},\n"                                                                                  \
-    "    {method = 'GET', path = '/v1/late', public = 'test', handler = function() tg.time.sleep(1500) return 200 end},\n" \
-    "    {method = 'POST', path = '/v1/late', public = 'test', handler = function() tg.time.sleep(1500) return 200 end},\n" \
+    "    {method = 'GET', path = '/v1/late', public = 'test', handler = function() tg.time.sleep(1500) return 200 "    \
+    "end},\n"                                                                                                          \
+    "    {method = 'POST', path = '/v1/late', public = 'test', handler = function() tg.time.sleep(1500) return 200 "   \
+    "end},\n"                                                                                                          \
     "    {method = 'GET', path = '/v1/bug', public = 'test', handler = function() error('the password is x') end},\n"  \
     "    {method = 'GET', path = '/v1/err/{code}', public = 'test', handler = function(req)\n"                         \
-    "       return nil, {code = req.params.code, detail = 'the detail', errors = {{pointer = '/a/0', detail = 'no'}}} end},\n" \
+    "       return nil, {code = req.params.code, detail = 'the detail', errors = {{pointer = '/a/0', detail = "        \
+    "'no'}}} end},\n"                                                                                                  \
     "    {method = 'GET', path = '/v1/odd/{n}', public = 'test', handler = function(req)\n"                            \
     "       local n = req.params.n\n"                                                                                  \
     "       if n == 'status' then return 99 elseif n == 'body' then return 200, 7 elseif n == 'nothing' then return\n" \
     "       elseif n == 'header' then return 200, 'x', {['x-a'] = 'b\\r\\nset-cookie: c'}\n"                           \
-    "       elseif n == 'name' then return 200, 'x', {['X Y'] = 'b'} elseif n == 'float' then return 200, {x = 1.5} end\n" \
+    "       elseif n == 'name' then return 200, 'x', {['X Y'] = 'b'} elseif n == 'float' then return 200, {x = 1.5} "  \
+    "end\n"                                                                                                            \
     "       return 200, 'plain', {['content-type'] = 'text/csv', ['x-a'] = 'b'} end},\n"                               \
     "  },\n"                                                                                                           \
     "}\n"
@@ -73,7 +77,8 @@ static void expect(struct loopback *lb, const char *method, const char *path, co
     if (client->status >= 400 && strcmp(method, "HEAD") != 0) {
         is_str(client_header(client, "content-type"), "application/problem+json");
         contains(client->body.bytes, "\"request_id\":\"");
-        ok(strstr(client->body.bytes, "secret") == NULL && strstr(client->body.bytes, "password") == NULL, "no text of a bug");
+        ok(strstr(client->body.bytes, "secret") == NULL && strstr(client->body.bytes, "password") == NULL,
+           "no text of a bug");
     }
     ok(client_header(client, "x-request-id") != NULL, "every answer has its request id");
     client_free(client);
@@ -139,9 +144,9 @@ TEST(an_answer_without_content_has_no_length)
 TEST(the_handler_sees_the_whole_request)
 {
     struct loopback *lb = new_loopback("");
-    struct client *client = client_ask(lb, "POST", "/v1/echo/a%20b%2fc?q=1+2%2B&w=",
-                                       "authorization: Bearer good\nuser-agent: me\nx-request-id: my-request-1\n",
-                                       "{\"x\":[1,{}]}");
+    struct client *client =
+        client_ask(lb, "POST", "/v1/echo/a%20b%2fc?q=1+2%2B&w=",
+                   "authorization: Bearer good\nuser-agent: me\nx-request-id: my-request-1\n", "{\"x\":[1,{}]}");
     is_int(client->status, 201);
     contains(client->body.bytes, "\"body\":{\"x\":[1,{}]}");
     contains(client->body.bytes, "\"id\":\"a b/c\"");
@@ -183,7 +188,8 @@ TEST(a_token_is_asked_about_once_however_many_requests_bring_it)
     struct loopback *lb = new_loopback("");
     struct client *clients[20];
     for (int i = 0; i < 20; i++) {
-        clients[i] = client_new(lb, "GET", "/v1/secret", i % 2 == 0 ? "authorization: Bearer good\n" : "authorization: Bearer bad\n", NULL);
+        clients[i] = client_new(lb, "GET", "/v1/secret",
+                                i % 2 == 0 ? "authorization: Bearer good\n" : "authorization: Bearer bad\n", NULL);
         client_start(clients[i]);
     }
     for (int i = 0; i < 20; i++) {
@@ -322,7 +328,8 @@ TEST(bad_json_says_where)
     expect(lb, "POST", "/v1/echo/1", key, "{\"a\":\"\xff\"}", 400, NULL);
     expect(lb, "POST", "/v1/echo/1", key, NULL, 400, "no body");
     expect(lb, "POST", "/v1/echo/1", "authorization: Bearer good\ncontent-type: text/plain\n", "{}", 415, NULL);
-    expect(lb, "POST", "/v1/echo/1", "authorization: Bearer good\ncontent-type: application/cloudevents+json; charset=utf-8\n", "{}", 201, NULL);
+    expect(lb, "POST", "/v1/echo/1",
+           "authorization: Bearer good\ncontent-type: application/cloudevents+json; charset=utf-8\n", "{}", 201, NULL);
     loopback_free(lb);
 }
 
@@ -378,7 +385,8 @@ TEST(pages_of_allowed_origins_may_call)
     client = client_ask(lb, "GET", "/v1/hello", "origin: https://b.example\n", NULL);
     is_null(client_header(client, "access-control-allow-origin"));
     client_free(client);
-    client = client_ask(lb, "OPTIONS", "/v1/hello", "origin: https://a.example\naccess-control-request-method: GET\n", NULL);
+    client =
+        client_ask(lb, "OPTIONS", "/v1/hello", "origin: https://a.example\naccess-control-request-method: GET\n", NULL);
     is_int(client->status, 204);
     is_str(client_header(client, "access-control-allow-methods"), "OPTIONS, GET, HEAD");
     client_free(client);
@@ -396,7 +404,8 @@ TEST(requests_begun_before_a_swap_end_on_their_generation)
     loopback_swap(lb, "return {authenticate = function() return {company = tg.id.new('co'), actor = tg.id.new('key'), "
                       "permissions = {'usage:read'}} end, routes = {\n"
                       "{method = 'GET', path = '/v1/first', permission = 'first:read', handler = function() end},\n"
-                      "{method = 'GET', path = '/v1/secret', permission = 'usage:read', handler = function() return 200, 'new' end}}}");
+                      "{method = 'GET', path = '/v1/secret', permission = 'usage:read', handler = function() return "
+                      "200, 'new' end}}}");
     client_wait(lb, asking); /* its principal belonged to the old one: it asks the new one */
     is_str(asking->body.bytes, "new");
     client_wait(lb, napping);

@@ -169,7 +169,8 @@ static inline void loopback_free(struct loopback *lb)
 
 /* --- A client ------------------------------------------------------------------------------------------------------- */
 
-static inline void client_on_send(h2o_ostream_t *self, h2o_req_t *req, h2o_iovec_t *bufs, size_t n, h2o_send_state_t state)
+static inline void client_on_send(h2o_ostream_t *self, h2o_req_t *req, h2o_iovec_t *bufs, size_t n,
+                                  h2o_send_state_t state)
 {
     struct client *client = H2O_STRUCT_FROM_MEMBER(struct client, final, self);
     for (size_t i = 0; i < n; i++)
@@ -194,8 +195,9 @@ static inline struct client *client_new(struct loopback *lb, const char *method,
                                         const char *body)
 {
     static const h2o_conn_callbacks_t callbacks = {.get_sockname = client_address, .get_peername = client_address};
-    struct client *client = (void *)h2o_create_connection(sizeof(*client), &lb->thread.ctx, lb->shared.conf->global.hosts,
-                                                          (struct timeval){0}, &callbacks);
+    struct client *client =
+        (void *)h2o_create_connection(sizeof(*client), &lb->thread.ctx, lb->shared.conf->global.hosts,
+                                      (struct timeval){0}, &callbacks);
     h2o_init_request(&client->req, &client->super, NULL);
     tg_strbuf_init(&client->body, 1u << 20);
     client->is_complete = false;

@@ -79,8 +79,19 @@ TEST(a_route_knows_the_names_of_its_parameters)
 
 TEST(a_bad_pattern_is_refused)
 {
-    static const char *const bad[] = {"",         "v1",      "/v1/",    "//",        "/a//b",      "/{}",           "/{A}",
-                                      "/x{id}",   "/{id}x",  "/{id",    "/a%20b",    "/a?b",       "/{a}/{b}/{c}/{d}/{e}/{f}/{g}/{h}/{i}",
+    static const char *const bad[] = {"",
+                                      "v1",
+                                      "/v1/",
+                                      "//",
+                                      "/a//b",
+                                      "/{}",
+                                      "/{A}",
+                                      "/x{id}",
+                                      "/{id}x",
+                                      "/{id",
+                                      "/a%20b",
+                                      "/a?b",
+                                      "/{a}/{b}/{c}/{d}/{e}/{f}/{g}/{h}/{i}",
                                       "/1/2/3/4/5/6/7/8/9/10/11/12/13/14/15/16/17"};
     struct tg_routes *routes = tg_routes_new();
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {

@@ -18,9 +18,12 @@ struct process { /* a server in a child process */
 #define APP                                                                                                            \
     "return {authenticate = function() return nil, {code = 'denied', status = 401, detail = 'no'} end, routes = {\n"   \
     "  {method = 'GET', path = '/v1/hello', public = 'test', handler = function() return 200, 'WORD' end},\n"          \
-    "  {method = 'GET', path = '/v1/nap', public = 'test', handler = function() tg.time.sleep(400) return 200, 'slept' end},\n" \
-    "  {method = 'GET', path = '/v1/long', public = 'test', handler = function() tg.time.sleep(20000) return 200 end},\n" \
-    "  {method = 'POST', path = '/v1/len', public = 'test', body_max = 3000000, handler = function(req) return 200, tostring(#req.body) end},\n" \
+    "  {method = 'GET', path = '/v1/nap', public = 'test', handler = function() tg.time.sleep(400) return 200, "       \
+    "'slept' end},\n"                                                                                                  \
+    "  {method = 'GET', path = '/v1/long', public = 'test', handler = function() tg.time.sleep(20000) return 200 "     \
+    "end},\n"                                                                                                          \
+    "  {method = 'POST', path = '/v1/len', public = 'test', body_max = 3000000, handler = function(req) return 200, "  \
+    "tostring(#req.body) end},\n"                                                                                      \
     "}}\n"
 
 static const char *in_dir(const struct process *p, const char *name)
@@ -70,7 +73,9 @@ static int serve(const struct process *p)
 
 static int dial(int port)
 {
-    struct sockaddr_in sin = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    struct sockaddr_in sin = {.sin_family = AF_INET,
+                              .sin_port = htons((uint16_t)port),
+                              .sin_addr = {htonl(INADDR_LOOPBACK)}};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     const struct timeval patience = {.tv_sec = 20};
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
@@ -337,7 +342,8 @@ TEST(no_request_fails_while_releases_are_swapped)
                                    : "GET /v1/hello HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
         }
         const char *answer = control_says(&p, "reload\n");
-        ok(strncmp(answer, "ok ", 3) == 0 || strstr(answer, "drain") != NULL || strstr(answer, "generation") != NULL, "reload: %s", answer);
+        ok(strncmp(answer, "ok ", 3) == 0 || strstr(answer, "drain") != NULL || strstr(answer, "generation") != NULL,
+           "reload: %s", answer);
         for (int i = 0; i < 20; i++) {
             n_right += strstr(hear(fds[i], NULL), "200 OK") != NULL;
             close(fds[i]);
@@ -462,9 +468,11 @@ TEST(a_release_that_is_broken_from_the_start_ends_the_server)
         abort();
     mkdir(in_dir(&p, "lua"), 0700);
     put_file(&p, "lua/app.lua", "return {\n  oops\n");
-    snprintf(conf, sizeof(conf),
-             "listen: {host: 127.0.0.1, port: 0}\nerror-log: %s/error.log\ntollgate.lua-dir: %s/lua\nhosts:\n  default:\n"
-             "    paths:\n      /:\n        tollgate.app: ON\n", p.dir, p.dir);
+    snprintf(
+        conf, sizeof(conf),
+        "listen: {host: 127.0.0.1, port: 0}\nerror-log: %s/error.log\ntollgate.lua-dir: %s/lua\nhosts:\n  default:\n"
+        "    paths:\n      /:\n        tollgate.app: ON\n",
+        p.dir, p.dir);
     put_file(&p, "h2o.conf", conf);
     fflush(stdout);
     p.pid = fork();

@@ -8,12 +8,9 @@ TEST(a_sane_id_is_taken_and_any_other_is_replaced)
     static const struct {
         const char *given;
         bool taken;
-    } cases[] = {{"abcdefgh", true},
-                 {"A-b_c.9012345678901234567890123456789", true},
-                 {"abcdefg", false},
-                 {"0123456789012345678901234567890123456789", false},
-                 {"abc defgh", false},
-                 {"abcdefgh\"", false},
+    } cases[] = {{"abcdefgh", true},   {"A-b_c.9012345678901234567890123456789", true},
+                 {"abcdefg", false},   {"0123456789012345678901234567890123456789", false},
+                 {"abc defgh", false}, {"abcdefgh\"", false},
                  {"", false}};
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         char id[TG_REQUEST_ID_SIZE];
