@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "charge/engine.h"
 #include "cli/commands.h"
+#include "rt/metrics.h"
 #include "web/conf.h"
 #include "web/directives.h"
 #include "web/server.h"
@@ -81,6 +82,7 @@ static int run_serve(const struct tg_args *args)
 #endif
     if (tg_conf_load(conf_path(args), &conf, &err) != 0)
         return tg_cli_fail(args, "%s", err.text);
+    tg_log_set_listener(tg_metrics_on_log, NULL); /* what is logged is counted, before any thread begins */
     int rc = serve(conf, &err);
     tg_conf_free(&conf);
     if (rc < 0)
