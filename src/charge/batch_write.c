@@ -139,8 +139,8 @@ static int write_usage(struct tg_batch *b, struct tg_err *err_r)
         size_t bytes = 0;
         for (to = from; to < b->n_works && to - from < CHUNK_ROWS && (to == from || bytes < CHUNK_BYTES); to++)
             bytes += row_bytes(b, to);
-        const int status = (b->flags & TG_BATCH_CAREFUL) != 0 ? write_carefully(b, from, to, err_r)
-                                                              : write_chunk(b, from, to, err_r);
+        const int status =
+            (b->flags & TG_BATCH_CAREFUL) != 0 ? write_carefully(b, from, to, err_r) : write_chunk(b, from, to, err_r);
         if (status != 0)
             return -1;
     }

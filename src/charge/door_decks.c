@@ -22,6 +22,8 @@
 #define PARSED_TYPE "tg.decks.parsed"
 #define ROWS_AT_ONCE_MAX 10000
 #define DIGITS_MAX 15
+#define CONNECT_TIMEOUT_S 5
+#define ANSWER_TIMEOUT_S 30 /* of a worker that loads a deck */
 
 static void set_integer(lua_State *L, const char *key, int64_t n)
 {
@@ -224,6 +226,7 @@ static void load(void *arg)
 {
     struct job *job = arg;
     struct tg_sqlconn *conn = tg_sqlconn_new(tg_engine_url(job->engine));
+    tg_sqlconn_set_timeouts(conn, CONNECT_TIMEOUT_S, ANSWER_TIMEOUT_S);
     if (tg_deckstore_load(tg_engine_decks(job->engine), conn, job->deck_id, job->version, &job->deck, &job->err) != 0)
         assert(job->err.code != TG_ERR_NONE);
     tg_sqlconn_free(&conn);

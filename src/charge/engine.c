@@ -34,6 +34,8 @@
 #define AWAY_PAUSE_MAX_US 1000000
 #define AWAY_PATIENCE_US 2000000 /* then "nothing was stored, send it again" is the better answer */
 #define UNCERTAIN_PATIENCE_US 10000000 /* whether it was stored is worth a longer wait */
+#define CONNECT_TIMEOUT_S 2 /* meanwhile nobody can be told that the database is away */
+#define ANSWER_TIMEOUT_S 5
 #define IDLE_US 200000 /* how often deadlines are looked at while nothing can be done */
 
 struct tg_engine {
@@ -352,6 +354,7 @@ int tg_engine_new(const struct tg_dburl *url, struct tg_luasource *src, const st
     e->src = tg_luasource_ref(src);
     e->decks = tg_deckstore_new();
     e->conn = tg_sqlconn_new(url);
+    tg_sqlconn_set_timeouts(e->conn, CONNECT_TIMEOUT_S, ANSWER_TIMEOUT_S);
     e->batch = tg_batch_new(e->conn, e->decks, usable_rules, e);
     e->queue = tg_queue_new();
     tg_random(&e->dice, sizeof(e->dice));

@@ -30,6 +30,7 @@ struct tg_sqlconn {
     struct tg_dbstmt_cache *cache;
     bool in_tx, tx_lost;
     bool is_busy; /* inside tg_sqlconn_each() */
+    unsigned connect_timeout_s, answer_timeout_s;
 };
 
 struct tg_sqlconn *tg_sqlconn_new(const struct tg_dburl *url)
@@ -37,7 +38,14 @@ struct tg_sqlconn *tg_sqlconn_new(const struct tg_dburl *url)
     tg_dbsession_init_library();
     struct tg_sqlconn *conn = TG_NEW(struct tg_sqlconn);
     tg_dburl_copy(url, &conn->url);
+    tg_sqlconn_set_timeouts(conn, CONNECT_TIMEOUT_S, ANSWER_TIMEOUT_S);
     return conn;
+}
+
+void tg_sqlconn_set_timeouts(struct tg_sqlconn *conn, unsigned connect_s, unsigned answer_s)
+{
+    conn->connect_timeout_s = connect_s;
+    conn->answer_timeout_s = answer_s;
 }
 
 static void disconnect(struct tg_sqlconn *conn)
@@ -78,7 +86,7 @@ static int connect_now(struct tg_sqlconn *conn, struct tg_err *err_r)
     conn->my = mysql_init(NULL);
     assert(conn->my != NULL);
     conn->cache = tg_dbstmt_cache_new(TG_DB_STATEMENTS_MAX);
-    tg_dbsession_set_options(conn->my, &conn->url, CONNECT_TIMEOUT_S, ANSWER_TIMEOUT_S);
+    tg_dbsession_set_options(conn->my, &conn->url, conn->connect_timeout_s, conn->answer_timeout_s);
     const struct tg_dburl *url = &conn->url;
     if (mysql_real_connect(conn->my, tg_dbsession_host(url), url->user, url->password, url->database, url->port,
                            url->socket, 0) == NULL)

@@ -14,6 +14,9 @@ struct tg_sqlconn;
 /* Connects on first use and again after a loss (not inside a transaction). */
 struct tg_sqlconn *tg_sqlconn_new(const struct tg_dburl *url);
 void tg_sqlconn_free(struct tg_sqlconn **conn);
+/* How long a silent server is waited for, from the next connect on: to connect, and for each answer. Without: 5 s, and
+ * 900 s because an ALTER takes its time. */
+void tg_sqlconn_set_timeouts(struct tg_sqlconn *conn, unsigned connect_s, unsigned answer_s);
 /* res_r may be NULL when the rows do not matter; otherwise the caller frees it. */
 int tg_sqlconn_query(struct tg_sqlconn *conn, const char *sql, const struct tg_dbval *values, size_t n_values,
                      struct tg_dbresult **res_r, struct tg_err *err_r) TG_MUST_CHECK;

@@ -2,6 +2,8 @@
  * that every event counts once and that the ledger adds up. */
 #include "../../../src/charge/batch.c"
 
+#include <pthread.h>
+
 #include "base/fault.h"
 #include "charge/verify.h"
 #include "fixture.h"
@@ -176,6 +178,90 @@ TEST(a_database_that_is_away_costs_time_and_no_event)
     check_ledger();
     request_end(&patient);
     request_end(&hasty);
+    tg_engine_free(&engine);
+    tg_loop_free(&loop);
+}
+
+static int64_t seconds_since(uint64_t started_us)
+{
+    return (int64_t)((tg_clock_mono_us() - started_us) / 1000000);
+}
+
+/* Stopped, it takes connections and says nothing: the worst kind of away. */
+TEST(a_database_that_falls_silent_is_said_to_be_away_within_seconds_and_nothing_counts_twice)
+{
+    struct tg_engine *engine = engine_begin();
+    struct tg_loop *loop = tg_loop_new();
+    struct request first, later;
+    contains(ask(engine, loop, world.client, call_event("hush-0", NULL, "+12125550100", "61")), "{\"accepted\":1");
+    services_kill("mysql/mysql.pid", SIGSTOP);
+    const uint64_t started_us = tg_clock_mono_us();
+    request_submit(&first, engine, loop, world.client, NULL, call_event("hush-1", NULL, "+12125550100", "61"));
+    request_wait(&first, loop);
+    is_int(first.err.code, TG_ERR_UPSTREAM); /* COMMIT was never sent */
+    request_submit(&later, engine, loop, world.client, "key-hush", call_event("hush-2", NULL, "+12125550100", "61"));
+    request_wait(&later, loop);
+    is_int(later.err.code, TG_ERR_UPSTREAM);
+    ok(seconds_since(started_us) < 18, "both answered after %d s", (int)seconds_since(started_us));
+    request_end(&later);
+    request_submit(&later, engine, loop, world.client, "key-hush", call_event("hush-2", NULL, "+12125550100", "61"));
+    services_kill("mysql/mysql.pid", SIGCONT);
+    request_wait(&later, loop);
+    contains(later.answer, "{\"accepted\":1,\"duplicates\":0,");
+    contains(ask(engine, loop, world.client, call_event("hush-1", NULL, "+12125550100", "61")), "{\"accepted\":1");
+    is_int(stored("hush-%"), 3);
+    check_ledger();
+    request_end(&first);
+    request_end(&later);
+    tg_engine_free(&engine);
+    tg_loop_free(&loop);
+}
+
+/* Stops the database while the engine stands before COMMIT. */
+static void *stop_before_commit(void *arg)
+{
+    (void)arg;
+    services_sleep_ms(300);
+    services_kill("mysql/mysql.pid", SIGSTOP);
+    return NULL;
+}
+
+TEST(a_commit_without_an_answer_is_uncertain_until_the_database_is_back_and_then_the_ids_decide)
+{
+    struct tg_engine *engine = engine_begin();
+    struct tg_loop *loop = tg_loop_new();
+    pthread_t stopper;
+    for (int turn = 0; turn < 2; turn++) { /* the second time the caller does not wait for so long */
+        struct request r = {0};
+        const char *event = call_event(turn == 0 ? "mute-0" : "mute-1", NULL, "+12125550100", "61");
+        arm("charge_before_commit=sleep-800:1x1");
+        if (turn == 1)
+            r.op.deadline_mono_us = tg_clock_mono_us() + 2000000;
+        ok(pthread_create(&stopper, NULL, stop_before_commit, NULL) == 0, "a thread");
+        request_submit_until(&r, engine, loop, world.client, "key-mute", event);
+        pthread_join(stopper, NULL);
+        for (const uint64_t until_us = tg_clock_mono_us() + 7000000; tg_clock_mono_us() < until_us && !r.is_done;)
+            tg_loop_run_once(loop, 100);
+        if (turn == 0) {
+            ok(!r.is_done, "nobody is told anything yet");
+            services_kill("mysql/mysql.pid", SIGCONT);
+            request_wait(&r, loop);
+            contains(r.answer, "{\"accepted\":1,\"duplicates\":0,");
+            ok(!r.is_replay, "it is the first answer");
+        } else {
+            request_wait(&r, loop);
+            is_int(r.err.code, TG_ERR_UNCERTAIN);
+            services_kill("mysql/mysql.pid", SIGCONT);
+        }
+        tg_fault_disarm_all();
+        request_end(&r);
+        if (turn == 0)
+            DB_INT("DELETE FROM operations WHERE idempotency_key = 'key-mute'");
+    }
+    contains(ask_keyed(engine, loop, world.client, "key-mute", call_event("mute-1", NULL, "+12125550100", "61")),
+             "{\"accepted\":1,\"duplicates\":0,");
+    is_int(stored("mute-%"), 2);
+    check_ledger();
     tg_engine_free(&engine);
     tg_loop_free(&loop);
 }
