@@ -443,4 +443,30 @@ TEST(health_answers_beside_the_application)
     loopback_free(lb);
 }
 
+TEST(the_application_can_say_that_it_is_not_ready)
+{
+    struct loopback *lb = loopback_new(
+        "", "return {ready = function() tg.time.sleep(1) return nil, 'the database is away' end, routes = {}}");
+    struct client *client = client_ask(lb, "GET", "/readyz", NULL, NULL);
+    is_int(client->status, 503);
+    contains(client->body.bytes, "not ready");
+    client_free(client);
+    loopback_swap(lb, "return {ready = function() tg.time.sleep(1) return true end, routes = {}}");
+    client = client_ask(lb, "GET", "/readyz", NULL, NULL);
+    is_int(client->status, 200);
+    client_free(client);
+    client = client_new(lb, "GET", "/readyz", NULL, NULL);
+    client_start(client);
+    client_free(client); /* it leaves before the answer */
+    loopback_free(lb);
+}
+
+TEST(a_body_that_is_coded_is_refused)
+{
+    struct loopback *lb = new_loopback("");
+    expect(lb, "POST", "/v1/echo/1", "authorization: Bearer good\ncontent-encoding: gzip\n", "{}", 415, NULL);
+    expect(lb, "POST", "/v1/echo/1", "authorization: Bearer good\ncontent-encoding: identity\n", "{}", 201, NULL);
+    loopback_free(lb);
+}
+
 TAP_MAIN()

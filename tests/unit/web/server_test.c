@@ -20,6 +20,10 @@ struct process { /* a server in a child process */
     "  {method = 'GET', path = '/v1/hello', public = 'test', handler = function() return 200, 'WORD' end},\n"          \
     "  {method = 'GET', path = '/v1/nap', public = 'test', handler = function() tg.time.sleep(400) return 200, "       \
     "'slept' end},\n"                                                                                                  \
+    "  {method = 'GET', path = '/v1/big', public = 'test', handler = function()\n"                                     \
+    "     local list = {}\n"                                                                                           \
+    "     for i = 1, 500 do list[i] = 'the same words' end\n"                                                          \
+    "     return 200, {data = list} end},\n"                                                                           \
     "  {method = 'GET', path = '/v1/long', public = 'test', handler = function() tg.time.sleep(20000) return 200 "     \
     "end},\n"                                                                                                          \
     "  {method = 'POST', path = '/v1/len', public = 'test', body_max = 3000000, handler = function(req) return 200, "  \
@@ -162,10 +166,10 @@ static void read_ports(struct process *p)
         usleep(50000);
 }
 
-static struct process start(const char *directives)
+static struct process start_with(const char *directives, const char *hosts)
 {
     struct process p = {.dir = "/tmp/tollgate-server-XXXXXX"};
-    char conf[2048];
+    char conf[4096];
     if (mkdtemp(p.dir) == NULL)
         abort();
     mkdir(in_dir(&p, "lua"), 0700);
@@ -177,8 +181,10 @@ static struct process start(const char *directives)
              "  - {port: %s/http.sock, type: unix, permission: 600}\n"
              "num-threads: 2\npid-file: %s/pid\nerror-log: %s/error.log\ntollgate.access-log: %s/access.log\n"
              "tollgate.control-socket: %s/control.sock\ntollgate.lua-dir: %s/lua\n%s\n"
-             "hosts:\n  default:\n    paths:\n      /:\n        - tollgate.status: ON\n        - tollgate.app: ON\n",
-             p.dir, p.dir, p.dir, p.dir, p.dir, p.dir, p.dir, p.dir, directives);
+             "compress: [gzip]\nhosts:\n  default:\n    paths:\n      /mixed:\n        - tollgate.app: ON\n        - "
+             "file.dir: %s/lua\n"
+             "      /:\n        - tollgate.status: ON\n        - tollgate.app: ON\n%s",
+             p.dir, p.dir, p.dir, p.dir, p.dir, p.dir, p.dir, p.dir, directives, p.dir, hosts);
     put_file(&p, "h2o.conf", conf);
     fflush(stdout);
     p.pid = fork();
@@ -186,6 +192,11 @@ static struct process start(const char *directives)
         exit(serve(&p));
     read_ports(&p);
     return p;
+}
+
+static struct process start(const char *directives)
+{
+    return start_with(directives, "");
 }
 
 static void forget(struct process *p)
@@ -217,7 +228,8 @@ static void stop_cleanly(struct process *p)
 /* --- TLS ------------------------------------------------------------------------------------------------------------ */
 
 /* The protocol and the certificate's name that a client gets; "" when the handshake fails. */
-static void handshake(int port, int max_version, const char *alpn, char protocol[static 32], char name[static 64])
+static void handshake_with(int port, const char *host, int max_version, const char *alpn, char protocol[static 32],
+                           char name[static 64])
 {
     SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
     int fd = dial(port);
@@ -228,6 +240,8 @@ static void handshake(int port, int max_version, const char *alpn, char protocol
     SSL_CTX_set_alpn_protos(ctx, (const unsigned char *)alpn, (unsigned)strlen(alpn));
     SSL *ssl = SSL_new(ctx);
     SSL_set_fd(ssl, fd);
+    if (host != NULL)
+        SSL_set_tlsext_host_name(ssl, host);
     if (SSL_connect(ssl) == 1) {
         const unsigned char *selected;
         unsigned len;
@@ -240,6 +254,11 @@ static void handshake(int port, int max_version, const char *alpn, char protocol
     SSL_free(ssl);
     SSL_CTX_free(ctx);
     close(fd);
+}
+
+static void handshake(int port, int max_version, const char *alpn, char protocol[static 32], char name[static 64])
+{
+    handshake_with(port, NULL, max_version, alpn, protocol, name);
 }
 
 TEST(it_answers_on_every_listener)
@@ -274,6 +293,96 @@ TEST(a_connection_of_its_own_is_answered_many_times_a_second)
     }
     ok(tg_clock_mono_us() - started_us < 10000000, "100 requests in 10 s");
     close(fd);
+    stop_cleanly(&p);
+}
+
+TEST(each_host_has_its_certificate)
+{
+    char dir[64] = "/tmp/tollgate-names-XXXXXX", hosts[1024], protocol[32], name[64], command[128];
+    char files[2][2][96];
+    if (mkdtemp(dir) == NULL)
+        abort();
+    for (int i = 0; i < 2; i++) {
+        snprintf(files[i][0], sizeof(files[i][0]), "%s/%d.crt", dir, i);
+        snprintf(files[i][1], sizeof(files[i][1]), "%s/%d.key", dir, i);
+        certificate_make(files[i][0], files[i][1], i == 0 ? "a.example" : "wild.b.example");
+    }
+    int probe = socket(AF_INET, SOCK_STREAM, 0); /* a port that is free now */
+    struct sockaddr_in sin = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    socklen_t len = sizeof(sin);
+    if (bind(probe, (void *)&sin, len) != 0 || getsockname(probe, (void *)&sin, &len) != 0)
+        abort();
+    close(probe);
+    int port = ntohs(sin.sin_port);
+    snprintf(hosts, sizeof(hosts),
+             "  a.example:\n    listen: {host: 127.0.0.1, port: %d, ssl: {certificate-file: %s, key-file: %s}}\n"
+             "    paths: {/: {tollgate.app: ON}}\n"
+             "  \"*.b.example\":\n    listen: {host: 127.0.0.1, port: %d, ssl: {certificate-file: %s, key-file: %s}}\n"
+             "    paths: {/: {tollgate.app: ON}}\n",
+             port, files[0][0], files[0][1], port, files[1][0], files[1][1]);
+    struct process p = start_with("", hosts);
+    handshake_with(port, "a.example", 0, "\2h2", protocol, name);
+    is_str(name, "a.example");
+    handshake_with(port, "x.b.example", 0, "\2h2", protocol, name);
+    is_str(name, "wild.b.example");
+    handshake_with(port, "x.y.b.example", 0, "\2h2", protocol, name);
+    is_str(name, "a.example");
+    handshake(port, 0, "\2h2", protocol, name);
+    is_str(name, "a.example");
+    is_str(control_says(&p, "reload\n"), "ok 2\n");
+    handshake_with(port, "x.b.example", 0, "\2h2", protocol, name);
+    is_str(name, "wild.b.example");
+    stop_cleanly(&p);
+    snprintf(command, sizeof(command), "rm -rf %s", dir);
+    if (system(command) != 0)
+        tap_note("%s is left", dir);
+}
+
+TEST(files_and_routes_share_a_path)
+{
+    struct process p = start("");
+    contains(get(p.port, "/mixed/app.lua", NULL), "return {authenticate");
+    contains(get(p.port, "/mixed/none", NULL), "404");
+    contains(get(p.port, "/v1/hello", NULL), "one");
+    stop_cleanly(&p);
+}
+
+TEST(a_long_answer_is_compressed_for_who_takes_it)
+{
+    struct process p = start("");
+    int fd = dial(p.port);
+    say(fd, "GET /v1/big HTTP/1.1\r\nhost: a\r\naccept-encoding: gzip\r\nconnection: close\r\n\r\n");
+    const char *answer = hear(fd, NULL);
+    contains(answer, "content-encoding: gzip");
+    contains(answer, "vary: accept-encoding");
+    close(fd);
+    stop_cleanly(&p);
+}
+
+TEST(bodies_have_a_limit_by_route_and_all_together)
+{
+    struct process p = start("tollgate.max-body-memory: 2000000\nlimit-request-body: 100");
+    char *body = calloc(1, 2500001);
+    int fd = dial(p.port);
+    memset(body, 'x', 2500000);
+    say(fd, "POST /v1/len HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: 2500000\r\n\r\n");
+    say(fd, body);
+    contains(hear(fd, NULL), "503 Service Unavailable");
+    close(fd);
+    fd = dial(p.port);
+    say(fd, "POST /v1/len HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: 1500000\r\n\r\n");
+    say(fd, body + 1000000);
+    contains(hear(fd, NULL), "\r\n\r\n1500000");
+    close(fd);
+    if (TG_H2O_HARDENED) {
+        fd = dial(p.port);
+        say(fd, "POST /v1/none HTTP/1.1\r\nhost: a\r\ncontent-length: 101\r\n\r\n");
+        const char *answer = hear(fd, NULL);
+        contains(answer, "413");
+        contains(answer, "problems/body_too_large");
+        close(fd);
+    }
+    free(body);
     stop_cleanly(&p);
 }
 
