@@ -1,0 +1,2 @@
+--- Written by tests/bench/run.mjs once the deck is loaded.
+return { deck = "" }
