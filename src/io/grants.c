@@ -88,7 +88,8 @@ static bool is_granted_by(const char *sql, const struct tg_dbval *table, const s
         if (privileges == NULL)
             continue;
         *strstr(privileges, " ON ") = '\0';
-        for (char *word = strtok(privileges, ", "); word != NULL && !found; word = strtok(NULL, ", "))
+        char *left;
+        for (char *word = strtok_r(privileges, ", ", &left); word != NULL && !found; word = strtok_r(NULL, ", ", &left))
             found = strlen(word) == privilege->len && memcmp(word, privilege->bytes, privilege->len) == 0;
     }
     free(rest);
