@@ -39,6 +39,7 @@ static int on_user(h2o_configurator_command_t *cmd, h2o_configurator_context_t *
 static int on_cors_origins(h2o_configurator_command_t *cmd, h2o_configurator_context_t *ctx, yoml_t *node);
 static int on_metrics(h2o_configurator_command_t *cmd, h2o_configurator_context_t *ctx, yoml_t *node);
 static int on_access_log(h2o_configurator_command_t *cmd, h2o_configurator_context_t *ctx, yoml_t *node);
+static int on_log_level(h2o_configurator_command_t *cmd, h2o_configurator_context_t *ctx, yoml_t *node);
 static int on_app(h2o_configurator_command_t *cmd, h2o_configurator_context_t *ctx, yoml_t *node);
 static int on_status(h2o_configurator_command_t *cmd, h2o_configurator_context_t *ctx, yoml_t *node);
 
@@ -63,7 +64,7 @@ static const struct {
     {{"error-log", "global", "path", "stderr", "Where log events go; opened again on SIGHUP."},
      {TEXT, GLOBAL, AT(error_log), 0, 0, NULL}},
     {{"tollgate.log-level", "global", "debug | info | warn | error", "info", "Log events below this are dropped."},
-     {TEXT, GLOBAL, AT(log_level), 0, 0, NULL}},
+     {OWN, GLOBAL, 0, 0, 0, on_log_level}},
     {{"tollgate.access-log", "global", "path", "-",
       "One JSON line a request, written in batches; `-` is stdout; opened again on SIGHUP."},
      {OWN, GLOBAL, 0, 0, 0, on_access_log}},
@@ -323,6 +324,17 @@ static int on_metrics(h2o_configurator_command_t *cmd, h2o_configurator_context_
     if (who == -1)
         return -1;
     tg_directives_conf(cmd)->metrics_audience = (enum tg_conf_audience)who;
+    return 0;
+}
+
+static int on_log_level(h2o_configurator_command_t *cmd, h2o_configurator_context_t *ctx, yoml_t *node)
+{
+    static const char *const levels[] = {"debug", "info", "warn", "error"};
+    (void)ctx;
+    ssize_t level = h2o_configurator_get_one_of(cmd, node, "debug,info,warn,error");
+    if (level == -1)
+        return -1;
+    set_text(&tg_directives_conf(cmd)->log_level, levels[level]);
     return 0;
 }
 

@@ -196,6 +196,12 @@ static int add_unix(h2o_configurator_command_t *cmd, h2o_configurator_context_t 
     return add_listener(cmd, ctx, node, args, (const void *)&sa, sizeof(sa));
 }
 
+/* getaddrinfo() would take 99999 for 34463. */
+static bool is_port(const char *text)
+{
+    return *text != '\0' && strlen(text) <= 5 && text[strspn(text, "0123456789")] == '\0' && atoi(text) <= 65535;
+}
+
 static int add_tcp(h2o_configurator_command_t *cmd, h2o_configurator_context_t *ctx, yoml_t *node,
                    const struct listen_args *args)
 {
@@ -203,6 +209,10 @@ static int add_tcp(h2o_configurator_command_t *cmd, h2o_configurator_context_t *
                              .ai_protocol = IPPROTO_TCP,
                              .ai_flags = AI_ADDRCONFIG | AI_NUMERICSERV | AI_PASSIVE},
                     *all;
+    if (!is_port(args->port)) {
+        complain(cmd, node, "`port` is a whole number from 0 to 65535, not %s", args->port);
+        return -1;
+    }
     int error = getaddrinfo(args->host, args->port, &hints, &all), ret = 0;
     if (error != 0) {
         complain(cmd, node, "%s:%s cannot be resolved: %s", args->host == NULL ? "*" : args->host, args->port,
