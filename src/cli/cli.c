@@ -147,9 +147,16 @@ static int parse(const struct tg_command *cmd, int argc, char **argv, struct tg_
     table[n] = (struct option){"help", 0, NULL, 'h'};
     optind = 0; /* GNU: start anew */
     opterr = 0;
-    while ((c = getopt_long(argc, argv, cmd->n_operands_max < 0 ? "+:h" : ":h", table, &which)) != -1) {
+    for (;;) {
+        const int at = optind == 0 ? 1 : optind;
+        if ((c = getopt_long(argc, argv, cmd->n_operands_max < 0 ? "+:h" : ":h", table, &which)) == -1)
+            break;
         if (c == 'h')
             return 1;
+        if (c == '?' && cmd->n_operands_max == -2) {
+            optind = at;
+            break;
+        }
         if (c != 'o') {
             fprintf(stderr, "tollgate %s: %s %s\n", cmd->name, argv[optind - 1],
                     c == ':' ? "needs a value" : "is not an option of it");

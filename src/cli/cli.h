@@ -38,7 +38,7 @@ int tg_args_int(const struct tg_args *args, const char *name, long min, long max
 struct tg_command {
     const char *name; /* "import cdrs" */
     const char *operands; /* "FILE", "" none, "[ARGS…]" */
-    int n_operands_min, n_operands_max; /* -1: any, and options end at the first operand */
+    int n_operands_min, n_operands_max; /* -1: any, and options end at the first operand; -2: or at a foreign option */
     const char *summary; /* half a line */
     const char *details; /* paragraphs for --help and the manual */
     const struct tg_option *options; /* ends with a NULL name; NULL: none */

@@ -48,7 +48,7 @@ const struct tg_command tg_cmd_busted = {
     "busted",
     "[ARGS…]",
     0,
-    -1,
+    -2,
     "Runs busted specs with tg.*",
     "As plain busted, in our interpreter. Specs of rules and of pure modules need no server: "
     "`lua5.4 /usr/bin/busted` runs them, too.",

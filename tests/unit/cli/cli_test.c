@@ -16,7 +16,8 @@ static const struct tg_option options[] = {
 static const struct tg_command import_cdrs = {"import cdrs", "FILE", 1, 1, "s", "d", options, note};
 static const struct tg_command version = {"version", "", 0, 0, "s", "d", NULL, note};
 static const struct tg_command lua = {"lua", "FILE [ARGS…]", 1, -1, "s", "d", options, note};
-static const struct tg_command *const table[] = {&import_cdrs, &version, &lua, NULL};
+static const struct tg_command busted = {"busted", "[ARGS…]", 0, -2, "s", "d", options, note};
+static const struct tg_command *const table[] = {&import_cdrs, &version, &lua, &busted, NULL};
 
 static int run_line(const char *line)
 {
@@ -47,6 +48,18 @@ TEST(behind_the_first_operand_a_script_has_its_own_options)
     is_int(seen.argc, 3);
     is_str(seen.argv[2], "--whatever");
     ok(!tg_args_has(&seen, "json"), "the script's");
+}
+
+TEST(what_another_program_understands_is_left_to_it)
+{
+    is_int(run_line("busted --deck x --output=TAP --json spec.lua"), 42);
+    is_str(tg_args_get(&seen, "deck"), "x");
+    is_int(seen.argc, 3);
+    is_str(seen.argv[0], "--output=TAP");
+    is_int(run_line("busted -vx specs"), 42);
+    is_int(seen.argc, 2);
+    is_str(seen.argv[0], "-vx");
+    is_int(run_line("lua --output=TAP x.lua"), TG_EXIT_USAGE);
 }
 
 TEST(a_wrong_line_does_nothing_and_exits_with_2)
