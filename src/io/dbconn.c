@@ -125,6 +125,14 @@ bool tg_dbconn_is_usable(const struct tg_dbconn *conn)
 
 /* --- the end of an operation ---------------------------------------------------------------------------------------- */
 
+/* There is no watch yet when nothing had to be waited for: a server can be that fast. */
+static void watch(struct tg_dbconn *conn, int events)
+{
+    if (conn->watch == NULL)
+        conn->watch = tg_watch_new(conn->loop, mysql_get_socket(conn->my), on_ready, conn);
+    tg_watch_set(conn->watch, events);
+}
+
 static void end(struct tg_dbconn *conn)
 {
     struct tg_dbresult *res = conn->res;
@@ -146,8 +154,8 @@ static void on_end_deferred(void *arg)
 
 static void finish(struct tg_dbconn *conn)
 {
-    if (conn->my != NULL && conn->watch != NULL)
-        tg_watch_set(conn->watch, TG_WATCH_READ);
+    if (conn->my != NULL)
+        watch(conn, TG_WATCH_READ);
     if (!conn->is_starting) {
         end(conn);
         return;
@@ -371,14 +379,11 @@ static enum step next_step(struct tg_dbconn *conn)
 /* Waits for what libmariadb wants to wait for. */
 static void wait_for(struct tg_dbconn *conn, int status)
 {
-    int fd = mysql_get_socket(conn->my);
     conn->wait_status = status;
     if (conn->step == STEP_CONNECT) /* it tries one address after the other: another socket, perhaps the same number */
         tg_watch_free(&conn->watch);
-    if (conn->watch == NULL)
-        conn->watch = tg_watch_new(conn->loop, fd, on_ready, conn);
-    tg_watch_set(conn->watch, ((status & MYSQL_WAIT_READ) != 0 ? TG_WATCH_READ : 0) |
-                                  ((status & MYSQL_WAIT_WRITE) != 0 ? TG_WATCH_WRITE : 0));
+    watch(conn, ((status & MYSQL_WAIT_READ) != 0 ? TG_WATCH_READ : 0) |
+                    ((status & MYSQL_WAIT_WRITE) != 0 ? TG_WATCH_WRITE : 0));
 }
 
 /* status: of the step that was just started or continued. */
