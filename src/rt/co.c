@@ -21,6 +21,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "rt/stuck.h"
 #include "rt/vm_private.h"
 
 #define DEADLINE_DEFAULT_MS 10000
@@ -157,7 +158,9 @@ static bool resume(struct tg_co *co, int n_args)
     assert(co->state == TG_CO_STARTING || co->state == TG_CO_WAITING);
     co->state = TG_CO_RUNNING;
     co->vm->n_running++;
+    lua_State *outer = tg_stuck_enter(co->L);
     int status = lua_resume(co->L, NULL, n_args, &co->n_results);
+    tg_stuck_leave(outer);
     co->vm->n_running--;
     if (status == LUA_YIELD && co->await != NULL) {
         co->state = TG_CO_WAITING;

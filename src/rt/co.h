@@ -23,6 +23,8 @@
  *         else     tg_await_resume(&aw, push_reply, (void *)reply);
  *     }
  *
+ * Lua that neither waits nor ends is named after a second and ended after ten (rt/stuck.h).
+ *
  * In a VM attached to a loop but run outside a coroutine (`tollgate lua`, `tollgate busted`) tg_await_yield()
  * instead runs the loop until the answer is there, so that the same functions work in scripts and specs.
  */

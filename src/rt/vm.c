@@ -18,6 +18,7 @@
 #include "base/mem.h"
 #include "rt/json.h"
 #include "rt/num.h"
+#include "rt/stuck.h"
 #include "rt/vm_private.h"
 
 static const char loaded_key, loading_key; /* registry: module name → value; → true while it loads */
@@ -287,6 +288,7 @@ void tg_vm_attach(struct tg_vm *vm, const struct tg_services *services)
     assert(!vm->attached && services->loop != NULL);
     vm->services = *services;
     vm->attached = true;
+    tg_stuck_watch_thread();
 }
 
 const struct tg_services *tg_vm_services(const struct tg_vm *vm)
