@@ -14,6 +14,9 @@ local service = {}
 local OWN_FIELDS <const> = { name = true, country = true } -- what a company may change of itself
 local DEPTH_MAX <const> = 20 -- a company has a row in the tree for each company above it
 local TOUCH_AFTER_US <const> = 300 * 1000000 -- last_used_at is written no more often
+local REFUSED <const> = {
+  code = "denied", status = 401, type = "unauthorized", detail = "This API key is not known, or no longer valid.",
+}
 local KEPT <const> = { "name", "external_ref", "status", "timezone", "country", "rate_deck", "pricing" }
 
 --- A company, own or below.
@@ -125,6 +128,9 @@ function service.create_company(input, own, record)
 end
 
 local function check_change(company, input)
+  if company.depth == 0 and input.status == "suspended" then -- its keys would be refused, and so could not take it back
+    return nil, errors.denied("A company does not suspend itself.")
+  end
   if company.depth > 0 or company.parent == nil then
     if input.rate_deck ~= nil and input.rate_deck ~= tg.json.null then
       return check_deck(input.rate_deck, company.parent or company.id, company.currency)
@@ -190,15 +196,25 @@ function service.own_key(actor)
   return store.key(actor)
 end
 
--- Nobody gives away more than they have.
-local function check_permissions(wanted, actor)
+-- Nobody gives away more than they have: not other permissions, not a longer life. The key is read anew, because the
+-- caller may be known from a memory of some seconds, and a key that was revoked meanwhile must leave no other behind.
+local function check_giver(wanted, expires_at, actor)
   local own, err = store.key(actor)
   if err then
     return nil, err
   end
-  local covered, missing = permissions.cover(own and own.permissions or {}, wanted)
+  local now = tg.time.now()
+  if not own or own.revoked_at or (own.expires_at and own.expires_at <= now) then
+    return nil, REFUSED
+  end
+  local covered, missing = permissions.cover(own.permissions, wanted)
   if not covered then
     return nil, errors.denied(("Your key has not the permission %s, so it cannot give it away."):format(missing))
+  end
+  if own.expires_at and (not expires_at or expires_at > own.expires_at) then
+    return nil, errors.denied(
+      ("Your key expires at %s, so it makes no key that lives longer."):format(tg.time.format(own.expires_at))
+    )
   end
   return true
 end
@@ -222,7 +238,7 @@ end
 ---@return string|table text_or_err the key's text, which is not kept: show it once
 function service.create_key(input, principal, record)
   local wanted = input.permissions or tg.json.array({ "*" })
-  local covered, err = check_permissions(wanted, principal.actor)
+  local covered, err = check_giver(wanted, input.expires_at, principal.actor)
   if not covered then
     return nil, err
   end
@@ -257,10 +273,6 @@ function service.revoke_key(id)
   end
   return true
 end
-
-local REFUSED <const> = {
-  code = "denied", status = 401, type = "unauthorized", detail = "This API key is not known, or no longer valid.",
-}
 
 local function is_valid(row, hash, now)
   return row ~= nil and tg.crypto.equal(row.secret_hash, hash) and row.revoked_at == nil

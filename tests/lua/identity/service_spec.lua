@@ -160,6 +160,13 @@ describe("changing a company", function()
     assert(service.change_company(ids.child, { rate_deck = tg.json.null, status = "suspended" }))
   end)
 
+  it("lets nobody suspend itself, not even a platform: no key could take it back", function()
+    script.expect("company", PARENT)
+    local changed, err = service.change_company(ids.own, { status = "suspended" })
+    assert.is_nil(changed)
+    assert.equal("denied", err.code)
+  end)
+
   it("lets a platform, which has nobody above it, change itself", function()
     script.expect("company", PARENT)
     script.expect("company_locked", PARENT)
@@ -180,6 +187,30 @@ describe("API keys", function()
     assert.is_nil(row)
     assert.equal("denied", err.code)
     assert.is_truthy(err.detail:find("wallets:read", 1, true))
+  end)
+
+  it("are not made by a key that was revoked or has expired while its caller was still known", function()
+    local now = tg.time.now()
+    for _, own in ipairs({ { revoked_at = now }, { expires_at = now }, false }) do
+      script.expect("key", own and { permissions = { "*" }, revoked_at = own.revoked_at, expires_at = own.expires_at })
+      local row, err = service.create_key({ name = "k" }, principal, record)
+      assert.is_nil(row)
+      assert.equal(401, err.status)
+    end
+  end)
+
+  it("do not live longer than the key that makes them", function()
+    local ends <const> = tg.time.now() + 60 * 1000000
+    for _, expires_at in ipairs({ false, ends + 1 }) do
+      script.expect("key", { permissions = { "*" }, expires_at = ends })
+      local row, err = service.create_key({ name = "k", expires_at = expires_at or nil }, principal, record)
+      assert.is_nil(row)
+      assert.equal("denied", err.code)
+    end
+    script.expect("key", { permissions = { "*" }, expires_at = ends })
+    script.expect("insert_key", 1)
+    script.expect("key", { id = ids.key })
+    assert(service.create_key({ name = "k", expires_at = ends }, principal, record))
   end)
 
   it("are stored as a hash and told once", function()
