@@ -55,10 +55,14 @@ local function text_of(err)
   return utf8.len(text) and text:sub(1, ERROR_LEN_MAX):gsub("[\x80-\xff]*$", "") or "an error that is not text"
 end
 
+-- A job whose attempts end with the process, not with an answer, would be taken up for ever.
 local function call_handler(job)
+  if job.attempts > job.attempts_max then
+    return nil, { code = "bug", detail = "every attempt was cut off: the worker ended or took longer than its lease" }
+  end
   local module_name, function_name = schema.split_handler(job.handler)
   local found, module = pcall(require, module_name)
-  local handler = found and module[function_name]
+  local handler = found and type(module) == "table" and module[function_name]
   if type(handler) ~= "function" then
     return nil, { code = "bug", detail = "there is no handler " .. job.handler }
   end
