@@ -130,22 +130,29 @@ static int l_starts_with(lua_State *L)
     return 1;
 }
 
-/* without(text, characters) → text with none of these characters */
+/* without(text, characters) → text with none of these characters. Looked up in a table: both may be long, and no limit
+ * looks into a C function. */
 static int l_without(lua_State *L)
 {
-    size_t len;
-    const char *text = luaL_checklstring(L, 1, &len), *characters = luaL_checkstring(L, 2);
-    size_t clean = strcspn(text, characters);
-    if (clean >= len) {
+    bool unwanted[256] = {false};
+    size_t len, n_characters, clean = 0;
+    const char *text = luaL_checklstring(L, 1, &len), *characters = luaL_checklstring(L, 2, &n_characters);
+    for (size_t i = 0; i < n_characters; i++)
+        unwanted[(unsigned char)characters[i]] = true;
+    while (clean < len && !unwanted[(unsigned char)text[clean]])
+        clean++;
+    if (clean == len) {
         lua_settop(L, 1);
         return 1;
     }
     luaL_Buffer buffer;
-    luaL_buffinitsize(L, &buffer, len);
-    for (size_t i = 0; i < len; i++)
-        if (text[i] == '\0' || strchr(characters, text[i]) == NULL)
-            luaL_addchar(&buffer, text[i]);
-    luaL_pushresult(&buffer);
+    char *out = luaL_buffinitsize(L, &buffer, len);
+    memcpy(out, text, clean);
+    size_t n = clean;
+    for (size_t i = clean; i < len; i++)
+        if (!unwanted[(unsigned char)text[i]])
+            out[n++] = text[i];
+    luaL_pushresultsize(&buffer, n);
     return 1;
 }
 

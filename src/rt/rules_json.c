@@ -58,16 +58,19 @@ static json_t *read_object(lua_State *L, int idx, int depth, struct tg_err *err_
     json_t *json = json_object();
     for (lua_pushnil(L); lua_next(L, idx) != 0; lua_pop(L, 1)) {
         json_t *value = NULL;
-        if (lua_type(L, -2) != LUA_TSTRING)
+        size_t len;
+        const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tolstring(L, -2, &len) : NULL;
+        if (name == NULL)
             (void)tg_err_set(err_r, TG_ERR_BUG, "the result has a table with mixed keys");
         else
             value = read_value(L, lua_gettop(L), depth + 1, err_r);
-        if (value == NULL) {
-            lua_pop(L, 2);
-            json_decref(json);
-            return NULL;
-        }
-        (void)json_object_set_new(json, lua_tostring(L, -2), value);
+        if (value != NULL && json_object_setn_new(json, name, len, value) == 0)
+            continue;
+        if (value != NULL) /* taken, also when the name is refused */
+            (void)tg_err_set(err_r, TG_ERR_BUG, "the result has a key that is not UTF-8");
+        lua_pop(L, 2);
+        json_decref(json);
+        return NULL;
     }
     return json;
 }

@@ -266,6 +266,10 @@ TEST(no_float_leaves_a_rule)
     is_str(answer("", "return {[1] = 1, x = 2}", "{}"), "bug: the result has a table with mixed keys");
     is_str(answer("", "return {x = {[7] = 2}}", "{}"), "bug: the result has a table with mixed keys");
     is_str(answer("", "local t = {} t.t = t return t", "{}"), "bug: the result is deeper than 16");
+    is_str(answer("", "return {n = 0 / 0}", "{}"), "bug: the result has a float, which is no data");
+    is_str(answer("", "return {n = 1 / 0}", "{}"), "bug: the result has a float, which is no data");
+    is_str(answer("", "return {total = 1, ['\\xff'] = 2}", "{}"), "bug: the result has a key that is not UTF-8");
+    is_str(answer("", "return {['a\\0b'] = 1, a = 2}", "{}"), "{\"a\":2,\"a\\u0000b\":1}");
 }
 
 TEST(values_go_in_and_come_out_as_they_are)
@@ -326,6 +330,13 @@ static const struct attack attacks[] = {
     {"local t = {} while true do t[#t + 1] = {} end", "not enough memory", true},
     {"while true do pcall(function() local t = {} while true do t[#t + 1] = {{}} end end) end", "not enough memory",
      true},
+    /* In one C function, where no hook looks: 10,000 equal texts of a megabyte, compared; as many characters each. */
+    {"local t, s = {}, string.rep('x', 65536) s = s .. s .. s .. s for i = 1, 10000 do t[i] = s end table.sort(t)",
+     "texts have at most 256 bytes", false},
+    {"local s = string.rep('x', 65536) s = s .. s .. s .. s\n"
+     "local n = #cap.text.without(s .. 'y', string.rep('z', 65536) .. 'y') error('left ' .. n)",
+     "left 262144", false},
+    {"local t = {} for i = 1, 10000 do t[i] = 'x' .. i % 7 end table.sort(t) error(t[1] .. t[10000])", "x0x6", false},
     {"return string.rep('x', 1 << 40)", "longer than 65536 bytes", false},
     {"return string.rep('', 1 << 40)", "longer than 65536 bytes", false},
     {"return ('x'):rep(1 << 40)", "longer than 65536 bytes", false},
@@ -371,7 +382,7 @@ TEST(attacks_end_as_errors_in_time)
         struct tg_rules *rules;
         char out[64];
         tap_case("%s", attacks[i].body);
-        if (!ok(load_body("'decimal'", attacks[i].body, &rules, &err) == 0, "%s", err.text))
+        if (!ok(load_body("'decimal', 'text'", attacks[i].body, &rules, &err) == 0, "%s", err.text))
             continue;
         uint64_t began_us = tg_clock_thread_cpu_us();
         is_int(call(rules, "{}", NULL, out, sizeof(out), &err), -1);
