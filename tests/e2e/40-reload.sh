@@ -30,9 +30,9 @@ busy() { # COMMAND…, again and again while the reloads go on
         "$@"
     done
 }
-busy h2load -n 1000 -c 4 -m 8 --h1 "$url" >"$dir/h1.out" 2>&1 &
+busy h2load -n 1000 -c 2 -m 4 --h1 "$url" >"$dir/h1.out" 2>&1 &
 h1=$!
-busy h2load -n 1000 -c 4 -m 8 "$tls_url" >"$dir/h2.out" 2>&1 &
+busy h2load -n 1000 -c 2 -m 4 "$tls_url" >"$dir/h2.out" 2>&1 &
 h2=$!
 busy curl -s -w '\n' "$url" >"$dir/answers" &
 asking=$!
