@@ -94,64 +94,66 @@ static void replace(struct seat *seat, const struct tg_services *services)
 /* From one state to another; exactly one of them is the rule's, `raises`, and gets the errors. */
 struct copy {
     lua_State *from, *to, *raises;
+    const char *root; /* "input" or "result" */
     unsigned n_values;
     int depth;
-    char path[PATH_SIZE];
-    size_t path_len;
+    int keys[DEPTH_MAX + 1]; /* where the keys on the way stand in from's stack */
 };
 
-static size_t enter(struct copy *c, int key)
+static int fail(struct copy *c, const char *what)
 {
-    const size_t before = c->path_len;
-    int n;
-    if (lua_type(c->from, key) == LUA_TSTRING)
-        n = snprintf(c->path + before, PATH_SIZE - before, ".%s", lua_tostring(c->from, key));
-    else
-        n = snprintf(c->path + before, PATH_SIZE - before, "[%lld]", (long long)lua_tointeger(c->from, key));
-    c->path_len = before + (size_t)n < PATH_SIZE ? before + (size_t)n : PATH_SIZE - 1;
-    return before;
+    char path[PATH_SIZE];
+    size_t len = (size_t)snprintf(path, sizeof(path), "%s", c->root);
+    for (int i = 0; i < c->depth && len < sizeof(path); i++) {
+        const int key = c->keys[i];
+        if (lua_type(c->from, key) == LUA_TSTRING)
+            len += (size_t)snprintf(path + len, sizeof(path) - len, ".%s", lua_tostring(c->from, key));
+        else if (lua_isinteger(c->from, key))
+            len += (size_t)snprintf(path + len, sizeof(path) - len, "[%lld]", (long long)lua_tointeger(c->from, key));
+    }
+    return luaL_error(c->raises, "%s %s", path, what);
 }
 
 static void copy_value(struct copy *c, int idx);
 
 /* A list has the keys 1..n and no other, a map has texts. */
-static void check_key(struct copy *c, int key, bool is_list, lua_Integer n)
+static bool is_fitting(lua_State *L, int key, lua_Integer n)
 {
-    lua_State *L = c->from;
-    const bool fits = is_list ? lua_isinteger(L, key) && lua_tointeger(L, key) >= 1 && lua_tointeger(L, key) <= n
-                              : lua_type(L, key) == LUA_TSTRING;
-    if (!fits)
-        luaL_error(c->raises, "%s has a key that is neither a text nor a place in a list without holes", c->path);
+    return n > 0 ? lua_isinteger(L, key) && lua_tointeger(L, key) >= 1 && lua_tointeger(L, key) <= n
+                 : lua_type(L, key) == LUA_TSTRING;
+}
+
+static void copy_entry(struct copy *c, int key, bool is_list)
+{
+    if (is_list) {
+        copy_value(c, key + 1);
+        lua_rawseti(c->to, -2, lua_tointeger(c->from, key));
+        return;
+    }
+    size_t len;
+    const char *text = lua_tolstring(c->from, key, &len);
+    lua_pushlstring(c->to, text, len);
+    copy_value(c, key + 1);
+    lua_rawset(c->to, -3);
 }
 
 static void copy_table(struct copy *c, int idx)
 {
     const lua_Integer n = (lua_Integer)lua_rawlen(c->from, idx);
-    if (++c->depth > DEPTH_MAX)
-        luaL_error(c->raises, "%s is deeper than %d tables", c->path, DEPTH_MAX);
+    if (c->depth == DEPTH_MAX)
+        fail(c, "is too deep");
     lua_createtable(c->to, n > VALUES_MAX ? VALUES_MAX : (int)n, n > 0 ? 0 : 4);
     lua_Integer n_found = 0;
-    for (lua_pushnil(c->from); lua_next(c->from, idx) != 0; n_found++) {
-        const int value = lua_gettop(c->from), key = value - 1;
-        check_key(c, key, n > 0, n);
-        const size_t before = enter(c, key);
-        if (n > 0) {
-            copy_value(c, value);
-            lua_rawseti(c->to, -2, lua_tointeger(c->from, key));
-        } else {
-            size_t len;
-            const char *text = lua_tolstring(c->from, key, &len);
-            lua_pushlstring(c->to, text, len);
-            copy_value(c, value);
-            lua_rawset(c->to, -3);
-        }
-        c->path_len = before;
-        c->path[before] = '\0';
-        lua_pop(c->from, 1);
+    for (lua_pushnil(c->from); lua_next(c->from, idx) != 0; lua_pop(c->from, 1), n_found++) {
+        const int key = lua_gettop(c->from) - 1;
+        if (!is_fitting(c->from, key, n))
+            fail(c, "has a key that is neither a text nor a place in a list without holes");
+        c->keys[c->depth++] = key;
+        copy_entry(c, key, n > 0);
+        c->depth--;
     }
     if (n > 0 && n_found != n)
-        luaL_error(c->raises, "%s is a list with holes", c->path);
-    c->depth--;
+        fail(c, "is a list with holes");
 }
 
 static void copy_value(struct copy *c, int idx)
@@ -159,9 +161,9 @@ static void copy_value(struct copy *c, int idx)
     lua_State *L = c->from;
     size_t len;
     if (++c->n_values > VALUES_MAX)
-        luaL_error(c->raises, "%s is value number %d: too many", c->path, VALUES_MAX + 1);
+        fail(c, "is one value too many");
     if (!lua_checkstack(c->from, 8) || !lua_checkstack(c->to, 8))
-        luaL_error(c->raises, "%s: out of stack", c->path);
+        fail(c, "does not fit");
     switch (lua_type(L, idx)) {
     case LUA_TNIL: lua_pushnil(c->to); return;
     case LUA_TBOOLEAN: lua_pushboolean(c->to, lua_toboolean(L, idx)); return;
@@ -171,29 +173,27 @@ static void copy_value(struct copy *c, int idx)
         lua_pushlstring(c->to, text, len);
         return;
     }
-    case LUA_TNUMBER:
-        if (lua_isinteger(L, idx)) {
-            lua_pushinteger(c->to, lua_tointeger(L, idx));
-            return;
-        }
-        break;
     default: break;
     }
-    if (!tg_num_is(L, idx))
-        luaL_error(c->raises, "%s is a %s, which is no data", c->path,
-                   lua_type(L, idx) == LUA_TNUMBER ? "float" : lua_typename(L, lua_type(L, idx)));
-    tg_num_push(c->to, tg_num_check(L, idx, c->path));
+    if (lua_isinteger(L, idx))
+        lua_pushinteger(c->to, lua_tointeger(L, idx));
+    else if (tg_num_is(L, idx))
+        tg_num_push(c->to, tg_num_check(L, idx, c->root));
+    else if (lua_type(L, idx) == LUA_TNUMBER)
+        fail(c, "is a float, which is no data");
+    else
+        fail(c, lua_type(L, idx) == LUA_TFUNCTION ? "is a function, which is no data" : "is no data");
 }
 
 static void push_input(lua_State *rule, void *arg)
 {
-    struct copy c = {.from = arg, .to = rule, .raises = rule, .path = "input", .path_len = 5};
+    struct copy c = {.from = arg, .to = rule, .raises = rule, .root = "input"};
     copy_value(&c, 2); /* of call(hook, input, deck) */
 }
 
 static int read_result(lua_State *rule, int index, void *arg, struct tg_err *err_r)
 {
-    struct copy c = {.from = rule, .to = arg, .raises = rule, .path = "result", .path_len = 6};
+    struct copy c = {.from = rule, .to = arg, .raises = rule, .root = "result"};
     (void)err_r;
     copy_value(&c, index);
     return 0;

@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/mem.h"
+#include "base/slab.h"
 #include "rt/caps.h"
 #include "rt/vm.h"
 
@@ -43,6 +44,7 @@ struct tg_rules {
     uint64_t cpu_deadline_us; /* of the thread; 0: not looked yet */
     uint32_t budget_us;
     size_t memory, memory_max, memory_peak;
+    struct tg_slab slab;
 };
 
 /* --- limits -------------------------------------------------------------------------------------------------------- */
@@ -53,13 +55,13 @@ static void *allocate(void *arg, void *old, size_t old_size, size_t new_size)
     if (old == NULL)
         old_size = 0; /* Lua says there what kind of object it is for */
     if (new_size == 0) {
-        free(old);
+        tg_slab_free(&rules->slab, old, old_size);
         rules->memory -= old_size;
         return NULL;
     }
     if (new_size > old_size && rules->memory + (new_size - old_size) > rules->memory_max)
         return NULL;
-    void *new = realloc(old, new_size);
+    void *new = tg_slab_realloc(&rules->slab, old, old_size, new_size);
     if (new == NULL)
         return NULL;
     rules->memory += new_size - old_size;
@@ -354,6 +356,7 @@ void tg_rules_free(struct tg_rules **rules)
         return;
     lua_close((*rules)->L);
     assert((*rules)->memory == 0);
+    tg_slab_deinit(&(*rules)->slab);
     free(*rules);
     *rules = NULL;
 }

@@ -30,10 +30,13 @@ static void *allocate(void *arg, void *old, size_t old_size, size_t size)
         old_size = 0; /* then it says what kind of object this will be */
     vm->memory += size - old_size;
     if (size == 0) {
-        free(old);
+        tg_slab_free(&vm->slab, old, old_size);
         return NULL;
     }
-    return tg_realloc(old, size);
+    void *new = tg_slab_realloc(&vm->slab, old, old_size, size);
+    if (new == NULL)
+        abort(); /* as in base/mem.h */
+    return new;
 }
 
 static int on_panic(lua_State *L)
@@ -386,6 +389,7 @@ void tg_vm_free(struct tg_vm **vm_p)
         return;
     assert(vm->n_live == 0 && !tg_timer_is_armed(&vm->drain_timer));
     lua_close(vm->L);
+    tg_slab_deinit(&vm->slab);
     tg_co_deinit(vm);
     tg_luasource_unref(&vm->src);
     free(vm);

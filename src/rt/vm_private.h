@@ -3,6 +3,7 @@
 #ifndef TG_RT_VM_PRIVATE_H
 #define TG_RT_VM_PRIVATE_H
 
+#include "base/slab.h"
 #include "io/loop.h"
 #include "rt/co.h"
 #include "rt/vm.h"
@@ -61,6 +62,7 @@ struct tg_vm {
     unsigned n_live, n_pooled;
     unsigned n_running; /* depth of Lua under way: a start inside another is put off */
     size_t memory;
+    struct tg_slab slab; /* of the state's small blocks */
     struct tg_timer drain_timer;
     tg_loop_fn *on_closed;
     void *on_closed_arg;

@@ -55,12 +55,12 @@ TEST(what_is_no_data_is_named_by_its_path)
     } cases[] = {
         {"{a = {1, 0.5}}", "input.a[2] is a float"},
         {"{f = print_it}", "input.f is a function"},
-        {"{null = tg.json.null}", "input.null is a "},
+        {"{null = tg.json.null}", "input.null is no data"},
         {"{1, 2, x = 3}", "input has a key that is neither"},
         {"{[true] = 1}", "input has a key that is neither"},
         {"{[5] = 1}", "input has a key that is neither"},
-        {"deep", "input.t.t.t.t.t.t.t.t.t.t.t.t.t.t.t.t is deeper than 16 tables"},
-        {"wide", "input[10000] is value number 10001"},
+        {"deep", "input.t.t.t.t.t.t.t.t.t.t.t.t.t.t.t.t is too deep"},
+        {"wide", "input[10000] is one value too many"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         char code[600];
