@@ -32,7 +32,7 @@ function handler.create_deck(req)
       return nil, failed
     end
     return 201, show_deck(deck), { location = "/v1/rate-decks/" .. deck.id }
-  end)
+  end, "/v1/rate-decks/")
 end
 
 --- GET /v1/rate-decks

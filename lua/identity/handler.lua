@@ -61,7 +61,7 @@ function handler.create_company(req)
       return nil, created
     end
     return created and 201 or 200, show_company(company), { location = "/v1/companies/" .. company.id }
-  end)
+  end, "/v1/companies/")
 end
 
 --- GET /v1/companies

@@ -43,7 +43,7 @@ function permissions.cover(held, wanted)
     has[name] = true
   end
   for _, name in ipairs(wanted) do
-    if not has["*"] and not has[name] then
+    if not has["*"] and not has[name] and name ~= permissions.OWN then
       return false, name
     end
   end

@@ -19,7 +19,7 @@ local function check_key(key)
 end
 
 -- What was kept under the key: its answer, or the refusal of another request. Nothing: no value at all.
-local function replay(key, hash)
+local function replay(key, hash, place)
   local kept, err = store.operation(key)
   if err then
     return nil, err
@@ -29,7 +29,8 @@ local function replay(key, hash)
   elseif tg.crypto.hex(kept.request_hash) ~= hash then
     return nil, errors.refused("idempotency_key_reused", "This Idempotency-Key was used for another request.")
   end
-  return kept.status, assert(tg.json.decode(kept.response)), { ["idempotency-replayed"] = "true" }
+  local body = assert(tg.json.decode(kept.response))
+  return kept.status, body, { ["idempotency-replayed"] = "true", location = place and place .. body.id }
 end
 
 local function recorder(key, hash, route)
@@ -54,8 +55,9 @@ end
 ---@param route string "POST /v1/companies"
 ---@param work fun(record: fun(tx: table, status: integer, body: table): any, table?): integer?, any, table?
 ---  calls `record` as the last thing in the transaction of its effect, and returns what a handler returns
+---@param place string? "/v1/companies/": before the id, where what was made is; the Location of a repeat's answer
 ---@return integer? status, any body_or_err, table? headers
-function service.once(req, route, work)
+function service.once(req, route, work, place)
   local key = req:header("idempotency-key")
   if not key then
     return work(record_nothing)
@@ -65,18 +67,22 @@ function service.once(req, route, work)
     return nil, err
   end
   local hash = tg.crypto.hex(tg.crypto.sha256(route .. "\n" .. req.body))
-  local status, body, headers = replay(key, hash)
+  local status, body, headers = replay(key, hash, place)
   if status or body then
     return status, body, headers
   end
   status, body, headers = work(recorder(key, hash, route))
-  if status == nil and body.type == RACE then
-    status, body, headers = replay(key, hash)
-    if not status and not body then
-      return nil, { code = "busy", detail = "The same request was being handled and did not succeed. Send it again." }
-    end
+  if status or body.code ~= "conflict" then
+    return status, body, headers
   end
-  return status, body, headers
+  -- What was in the way may be this very request, at its operation or at the name of what it made.
+  local kept, answer, replayed = replay(key, hash, place)
+  if kept or answer then
+    return kept, answer, replayed
+  elseif body.type == RACE then
+    return nil, { code = "busy", detail = "The same request was being handled and did not succeed. Send it again." }
+  end
+  return nil, body
 end
 
 --- The end of a transaction that wrote a row: records the answer made of it.

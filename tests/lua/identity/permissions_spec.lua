@@ -5,6 +5,7 @@ describe("permissions", function()
     assert.is_true(permissions.cover({ "*" }, { "*", "usage:write" }))
     assert.is_true(permissions.cover({ "usage:read", "usage:write" }, { "usage:write" }))
     assert.is_true(permissions.cover({}, {}))
+    assert.is_true(permissions.cover({}, { permissions.OWN }))
   end)
 
   it("are not given away by who has not got them", function()

@@ -41,6 +41,23 @@ describe("a write with an Idempotency-Key", function()
     assert.equal("true", headers["idempotency-replayed"])
   end)
 
+  it("says again where the thing is", function()
+    script.expect("operation", { request_hash = hash_of("{}"), status = 201, response = '{"id":"x"}' })
+    local _, _, headers = operations.once(request(), ROUTE, error, "/v1/things/")
+    assert.equal("/v1/things/x", headers.location)
+  end)
+
+  it("that met its twin at the name of what both make gets the twin's answer", function()
+    local function refused()
+      return nil, { code = "conflict", type = "deck_exists" }
+    end
+    script.expect("operation", nil)
+    script.expect("operation", { request_hash = hash_of("{}"), status = 201, response = '{"id":"first"}' })
+    local status, body = operations.once(request(), ROUTE, refused)
+    assert.equal(201, status)
+    assert.equal("first", body.id)
+  end)
+
   it("is refused when the key stands with another body", function()
     script.expect("operation", { request_hash = hash_of("{}"), status = 201, response = "{}" })
     local status, err = operations.once(request('{"other":1}'), ROUTE, error)
@@ -60,6 +77,7 @@ describe("a write with an Idempotency-Key", function()
 
   it("keeps no refusal: what was wrong may be put right", function()
     script.expect("operation", nil)
+    script.expect("operation", nil) -- was it a twin? It was not
     local status, err = operations.once(request(), ROUTE, function()
       return nil, { code = "conflict", type = "deck_exists" }
     end)
