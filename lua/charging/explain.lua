@@ -59,7 +59,7 @@ end
 ---@return {arithmetic: string[], agrees: boolean}
 function explain.row(row)
   local rating = row.rating or {}
-  local stored = rating.plan or row.pricing or {}
+  local stored = rating.plan or {} -- as it was then, not as the company has it now
   local plan = { places = stored.charge_decimals or 6, mode = stored.rounding or "half_up" }
   local texts, amounts, agrees, sum = tg.json.array({}), {}, true, tg.decimal.new(0)
   if row.status ~= "rated" then

@@ -7,9 +7,8 @@ local USAGE <const> = [[
   SELECT u.id AS `id:usg`, u.company_id AS `company:co`, u.source, u.event_id, u.meter, u.event_time, u.received_at,
          u.quantity, u.call_id, u.cost_amount, u.cost_currency, u.properties, u.status, u.billed_s,
          u.amount, u.currency, u.rating AS `rating:json`, u.rule_bundle, u.deck_id AS `deck:deck`, u.deck_version,
-         u.entry_id AS `entry:ent`, c.pricing AS `pricing:json`
-    FROM company_tree t STRAIGHT_JOIN companies c ON c.id = t.descendant_id
-    STRAIGHT_JOIN usage_events u ON u.company_id = t.descendant_id
+         u.entry_id AS `entry:ent`
+    FROM company_tree t STRAIGHT_JOIN usage_events u ON u.company_id = t.descendant_id
    WHERE t.ancestor_id = {scope} ]]
 
 local USAGE_FILTER <const> = [[

@@ -130,6 +130,25 @@ static struct tg_decimal write_lines(lua_State *L, int lines, struct tg_jsonw *w
     return sum;
 }
 
+/* How the lines were rounded, where it is not the standard: the parameters may change, the explanation must not. */
+static void write_rounding(const json_t *pricing, struct tg_jsonw *w)
+{
+    const json_t *places = json_object_get(pricing, "charge_decimals"), *mode = json_object_get(pricing, "rounding");
+    if (places == NULL && mode == NULL)
+        return;
+    tg_jsonw_key(w, "plan");
+    tg_jsonw_object(w);
+    if (json_is_integer(places)) {
+        tg_jsonw_key(w, "charge_decimals");
+        tg_jsonw_int(w, json_integer_value(places));
+    }
+    if (json_is_string(mode)) {
+        tg_jsonw_key(w, "rounding");
+        tg_jsonw_str(w, json_string_value(mode));
+    }
+    tg_jsonw_object_end(w);
+}
+
 static int64_t read_billed(lua_State *L, int output)
 {
     lua_getfield(L, output, "billed_s");
@@ -166,6 +185,7 @@ static int read_output(lua_State *L, int index, void *arg, struct tg_err *err_r)
         total = tg_num_check(L, -1, "total");
         if (tg_decimal_cmp(total, sum) != 0)
             return luaL_error(L, "the total is not the sum of the lines");
+        write_rounding(call->plan->pricing, &w);
     } else {
         lua_getfield(L, output, "error");
         write_value(L, -1, &w, "reason");

@@ -50,6 +50,15 @@ describe("explaining", function()
     assert.is_false(explain.row(rated("0.07", { line({}) })).agrees)
   end)
 
+  it("rounds as it was rounded then, whatever the company has now", function()
+    local row = rated("0.03", { line({ seconds = 4, per_minute = "0.40", amount = "0.03" }) })
+    row.rating.plan = { charge_decimals = 2, rounding = "half_up" }
+    row.pricing = { charge_decimals = 6 }
+    assert.is_true(explain.row(row).agrees)
+    row.rating.plan = nil
+    assert.is_false(explain.row(row).agrees)
+  end)
+
   it("gives the reason when nothing was charged", function()
     for _, status in ipairs({ "not_billable", "no_rate", "blocked", "unrated", "failed" }) do
       local why = explain.row({ status = status, rating = {} })

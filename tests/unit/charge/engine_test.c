@@ -351,6 +351,21 @@ TEST(a_company_whose_usage_meets_the_limits_of_rules_costs_the_others_nothing)
     tg_loop_free(&loop);
 }
 
+TEST(a_rating_keeps_how_it_was_rounded)
+{
+    struct tg_engine *engine = engine_begin();
+    struct tg_loop *loop = tg_loop_new();
+    ask(engine, loop, world.other, call_event("plain", NULL, "+12125550100", "61"));
+    DB_INT("UPDATE companies SET pricing = '{\"rounding\":\"up\",\"charge_decimals\":2}' WHERE name = 'other'");
+    ask(engine, loop, world.other, call_event("rounded", NULL, "+12125550100", "61"));
+    DB_INT("UPDATE companies SET pricing = NULL WHERE name = 'other'");
+    contains(DB_TEXT("SELECT rating FROM usage_events WHERE event_id = 'rounded'"),
+             "\"amount\":\"0.03\"}],\"plan\":{\"charge_decimals\":2,\"rounding\":\"up\"}}");
+    ok(strstr(DB_TEXT("SELECT rating FROM usage_events WHERE event_id = 'plain'"), "plan") == NULL, "the standard");
+    tg_engine_free(&engine);
+    tg_loop_free(&loop);
+}
+
 TEST(ten_thousand_events_go_in_one_transaction_and_again_as_duplicates)
 {
     struct tg_engine *engine = engine_begin();
