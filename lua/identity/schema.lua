@@ -37,6 +37,16 @@ local function check_tiers(tiers, pointer, faults)
   end
 end
 
+local date <const> = v.string({ max = 10, pattern = "^%d%d%d%d%-%d%d%-%d%d$", says = "must be a date, YYYY-MM-DD" })
+
+local function existing_date(value, pointer, faults)
+  local clean = date(value, pointer, faults)
+  if clean and not tg.time.parse(clean .. "T00:00:00Z") then
+    faults[#faults + 1] = { pointer = pointer, detail = "must be a date that exists" }
+  end
+  return clean
+end
+
 local tier_list <const> = v.list(
   v.object({ up_to_s = v.nullable(v.integer(1, 1 << 40)), per_minute = v.decimal() }),
   { min = 1, max = 50 }
@@ -47,11 +57,32 @@ local window <const> = v.object({
   from = clock_within_day,
   to = clock_within_day,
   priority = v.optional(v.integer(0, 1000)),
-  holidays = v.optional(v.list(
-    v.string({ max = 10, pattern = "^%d%d%d%d%-%d%d%-%d%d$", says = "must be a date, YYYY-MM-DD" }),
-    { max = 400 }
-  )),
+  holidays = v.optional(v.list(existing_date, { max = 400 })),
 })
+
+local window_map <const> = v.map(
+  { pattern = "^[a-z][a-z0-9_]*$", says = "a window's name is lower-case letters, digits and _" },
+  window,
+  20
+)
+
+local WINDOW_NAME_MAX <const> = 31 -- as a deck names it
+local HOLIDAYS_MAX <const> = 2000 -- of all windows: what the rules' calendar takes
+
+local function check_windows(windows, pointer, faults)
+  local holidays = 0
+  for window_name, w in pairs(windows) do
+    holidays = holidays + #(w.holidays or {})
+    if #window_name > WINDOW_NAME_MAX then
+      local detail <const> = "a window's name has at most %d characters"
+      faults[#faults + 1] = { pointer = pointer .. "/" .. window_name, detail = detail:format(WINDOW_NAME_MAX) }
+    end
+  end
+  if holidays > HOLIDAYS_MAX then
+    local detail <const> = "must have at most %d holidays, all windows together"
+    faults[#faults + 1] = { pointer = pointer, detail = detail:format(HOLIDAYS_MAX) }
+  end
+end
 
 --- The parameters that pricing.rate_usage takes from the company (rating.md R4, R7-R13).
 schema.pricing = v.object({
@@ -59,11 +90,13 @@ schema.pricing = v.object({
   rounding = v.optional(v.enum({ "half_up", "half_even", "up", "down" })),
   rate_at = v.optional(v.enum({ "split", "start" })),
   bundle_partial = v.optional(v.enum({ "split", "whole_block" })),
-  windows = v.optional(v.map(
-    { pattern = "^[a-z][a-z0-9_]*$", says = "a window's name is lower-case letters, digits and _" },
-    window,
-    20
-  )),
+  windows = v.optional(function(value, pointer, faults)
+    local windows = window_map(value, pointer, faults)
+    if windows and not faults[1] then
+      check_windows(windows, pointer, faults)
+    end
+    return windows
+  end),
   tiers = v.optional(function(value, pointer, faults)
     local tiers = tier_list(value, pointer, faults)
     if tiers and not faults[1] then

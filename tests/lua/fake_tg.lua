@@ -212,6 +212,9 @@ fake.time = {
     end
     local us = math.tointeger((fraction:sub(2) .. "000000"):sub(1, 6))
     local days = days_from_civil(math.tointeger(y), math.tointeger(m), math.tointeger(d))
+    if os.date("!%Y-%m-%d", days * 86400) ~= text:sub(1, 10) then
+      return nil, { code = "input", detail = "no such day" }
+    end
     local minutes = (days * 24 + math.tointeger(hour)) * 60 + math.tointeger(minute)
     return (minutes * 60 + math.tointeger(second)) * 1000000 + us
   end,

@@ -30,6 +30,8 @@ describe("pricing parameters", function()
       ["/windows/peak/from"] = { windows = { peak = { from = "24:01", to = "20:00" } } },
       ["/windows/peak/to"] = { windows = { peak = { from = "08:00" } } },
       ["/windows/Peak"] = { windows = { Peak = { from = "08:00", to = "20:00" } } },
+      ["/windows/n/holidays/0"] = { windows = { n = { from = "08:00", to = "20:00", holidays = { "2026-02-31" } } } },
+      ["/windows/" .. ("n"):rep(32)] = { windows = { [("n"):rep(32)] = { from = "08:00", to = "20:00" } } },
       ["/tiers/0/up_to_s"] = { tiers = { open, open } },
       ["/tiers/1/up_to_s"] = { tiers = { { up_to_s = 9, per_minute = "1" }, { up_to_s = 9, per_minute = "1" }, open } },
       ["/tiers"] = { tiers = tg.json.array({}) },
@@ -37,6 +39,19 @@ describe("pricing parameters", function()
     }) do
       assert.equal(pointer, first_fault(pricing))
     end
+  end)
+
+  it("have no more holidays than the calendar takes", function()
+    local windows, year = {}, {}
+    for i = 1, 350 do
+      year[i] = ("2026-%02d-%02d"):format(1 + i // 28 % 12, 1 + i % 28)
+    end
+    for i = 1, 6 do
+      windows["w" .. i] = { from = "08:00", to = "20:00", holidays = year }
+    end
+    assert.equal("/windows", first_fault({ windows = windows }))
+    windows.w6 = nil
+    assert.is_nil(first_fault({ windows = windows }))
   end)
 
   it("let the last tier be the one without an end", function()
