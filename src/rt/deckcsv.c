@@ -36,6 +36,7 @@ enum raw_column { RAW_CODE, RAW_INITIAL, RAW_INCREMENT, RAW_COUNTRY, RAW_TIME_OF
 static const char *const raw_names[N_RAW_COLUMNS] = {"code", "initial_rate_per_minute", "increment_rate_per_minute",
                                                      "country", "time_of_day"};
 #define RAW_SECONDS 60
+#define PRICE_END 1000000000 /* a mistyped or hostile price must not take sums out of their range */
 
 struct reader {
     struct tg_csv in;
@@ -95,6 +96,8 @@ static int read_price(struct tg_csv_field field, const char *name, struct tg_dec
     struct tg_err err;
     if (tg_decimal_parse(field.str, field.len, price_r, &err) != 0 || tg_decimal_is_negative(*price_r))
         return refuse(fault, "bad_price", "%s must be a number like 0.0120 with at most 12 places", name);
+    if (tg_decimal_cmp(*price_r, tg_decimal_from_int(PRICE_END)) >= 0)
+        return refuse(fault, "bad_price", "%s must be below %d", name, PRICE_END);
     return 0;
 }
 

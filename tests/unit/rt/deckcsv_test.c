@@ -69,6 +69,8 @@ TEST(a_damaged_row_is_reported_with_its_line_and_costs_no_other)
         {"1234567890123456,,0.04,0,1,1,,", "bad_prefix", ""},
         {"44,,015,0,1,1,,", "bad_price", "per_minute"},
         {"44,,-0.1,0,1,1,,", "bad_price", "per_minute"},
+        {"44,,1000000000,0,1,1,,", "bad_price", "below 1000000000"},
+        {"44,,1,1000000000.5,1,1,,", "bad_price", "connect_fee"},
         {"44,,1e-3,0,1,1,,", "bad_price", "per_minute"},
         {"44,,Blocked,0,1,1,,", "bad_price", "per_minute"},
         {"44,,,0,1,1,,", "bad_price", "per_minute"},
