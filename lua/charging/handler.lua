@@ -75,13 +75,12 @@ function handler.ingest(req)
   if not bytes then
     return nil, err
   end
-  local answer
-  answer, err = service.ingest(bytes, req:header("idempotency-key"))
+  local answer, replayed = service.ingest(bytes, req:header("idempotency-key"))
   if not answer then
-    return nil, err
+    return nil, replayed
   end
   tg.json.array(answer.rejected)
-  return 200, answer
+  return 200, answer, replayed and { ["idempotency-replayed"] = "true" } or nil
 end
 
 --- GET /v1/usage

@@ -14,7 +14,8 @@ local DAY_US <const> = 86400 * 1000000
 --- Takes a body of events in: parsed off the loop, then rated, charged and made durable by the ledger engine.
 ---@param bytes userdata tg.bytes
 ---@param idempotency_key string?
----@return table? answer {accepted, duplicates, rejected, outcomes}, table? err
+---@return table? answer {accepted, duplicates, rejected, outcomes}
+---@return boolean|table is_replay_or_err
 function service.ingest(bytes, idempotency_key)
   return tg.usage.ingest(bytes, { idempotency_key = idempotency_key })
 end

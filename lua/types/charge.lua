@@ -23,7 +23,7 @@ tg.usage = {}
 ---@param bytes tg.Bytes|string
 ---@param options {idempotency_key: string?}?
 ---@return tg.usage.Answer? answer
----@return tg.Err? err
+---@return boolean|tg.Err is_replay_or_err  whether it is the kept answer of an earlier request
 function tg.usage.ingest(bytes, options) end
 
 ---@class tg.decks

@@ -52,7 +52,8 @@ static int push_answer(lua_State *L, void *arg)
     struct tg_err err;
     if (tg_json_push(L, answer->json, answer->len, &err) != 0)
         return luaL_error(L, "the answer cannot be read: %s", err.text);
-    return 1;
+    lua_pushboolean(L, answer->is_replay);
+    return 2;
 }
 
 /* The key stands with another request: the caller's fault, not a matter of time. */
@@ -124,7 +125,7 @@ static int read_key(lua_State *L, const char **key_r)
     if (len == 0 || len > KEY_MAX)
         return 0;
     for (size_t i = 0; i < len; i++) {
-        if (key[i] < 0x20 || key[i] > 0x7e)
+        if (key[i] < 0x21 || key[i] > 0x7e)
             return 0;
     }
     *key_r = key;
@@ -138,7 +139,7 @@ static uint64_t deadline_of(lua_State *L, const struct tg_loop *loop)
     return tg_clock_mono_us() + wait_ms * 1000;
 }
 
-/* ingest(bytes, {idempotency_key =}) → answer | nil, err */
+/* ingest(bytes, {idempotency_key =}) → answer, is_replay | nil, err */
 static int l_ingest(lua_State *L)
 {
     struct tg_engine *engine = lua_touserdata(L, lua_upvalueindex(1));

@@ -29,12 +29,13 @@ describe("requests about usage", function()
       ingest = function(bytes, options)
         assert.equal("bytes", bytes)
         assert.same({ idempotency_key = "k-1" }, options)
-        return { accepted = 1, duplicates = 0, rejected = {} }
+        return { accepted = 1, duplicates = 0, rejected = {} }, true
       end,
     }
     local req = script.request({ bytes = "bytes", headers = { ["idempotency-key"] = "k-1" } })
-    local status, body = handler.ingest(req)
+    local status, body, headers = handler.ingest(req)
     assert.equal(200, status)
+    assert.same({ ["idempotency-replayed"] = "true" }, headers)
     assert.is_true(tg.json.is_array(body.rejected))
   end)
 

@@ -79,7 +79,7 @@ TEST(a_large_body_is_parsed_by_a_worker_and_gives_the_same)
 TEST(a_key_is_kept_and_a_reused_one_is_422)
 {
     begin();
-    const char *options = ", {idempotency_key = 'k 1'}";
+    const char *options = ", {idempotency_key = 'k-1'}";
     is_str(ingest(options, call_event("door-2", NULL, "+12125550100", "61")), "1 0 0 1 nil");
     is_str(ingest(options, call_event("door-2", NULL, "+12125550100", "61")), "1 0 0 1 nil");
     contains(ingest(options, call_event("door-3", NULL, "+12125550100", "61")),
@@ -87,6 +87,7 @@ TEST(a_key_is_kept_and_a_reused_one_is_422)
     contains(ingest(", {idempotency_key = ''}", "[]"), "nil input nil nil an Idempotency-Key has 1 to 255");
     contains(ingest(", {idempotency_key = ('x'):rep(256)}", "[]"), "nil input");
     contains(ingest(", {idempotency_key = 'k\\n'}", "[]"), "nil input");
+    contains(ingest(", {idempotency_key = 'k 1'}", "[]"), "nil input");
     end();
 }
 
