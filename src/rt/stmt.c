@@ -172,7 +172,7 @@ int tg_stmt_push(lua_State *L, const char *name, const char *text, size_t len, b
     stmt->name = tg_intern(name, strlen(name));
     struct parser p = {.at = text, .end = text + len, .stmt = stmt, .err = err_r};
     tg_strbuf_init(&p.sql, SQL_LEN_MAX);
-    int status = parse_text(&p);
+    int status = memchr(text, '\0', len) == NULL ? parse_text(&p) : refuse(&p, "has a NUL");
     if (status == 0 && tg_strbuf_overflowed(&p.sql))
         status = refuse(&p, "too long");
     if (status == 0 && p.scoped == unscoped)

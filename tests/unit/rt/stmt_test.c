@@ -29,7 +29,10 @@ TEST(parameters_become_question_marks_and_quotes_and_comments_stay)
         {"SELECT '?', 5-3, {scope}", "SELECT '?', 5-3, ?"},
         {"{scope} {a:time} {a:json} {a:hex} {a}", "? ? ? ? ?"},
     };
+    struct tg_err err;
     lua_State *L = luaL_newstate();
+    is_int(tg_stmt_push(L, "it", "SELECT 1\0 {scope}", 17, false, &err), -1);
+    is_str(err.text, "statement 'it': has a NUL");
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         tap_case("%s", cases[i].text);
         is_str(parsed(L, cases[i].text, false), cases[i].expected);
