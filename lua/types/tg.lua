@@ -290,7 +290,7 @@ function tg.time.format(us) end
 ---@return integer? us
 ---@return tg.Err? err
 function tg.time.parse(text) end
---- Waits.
+--- Waits, at most until the deadline; raises when that has passed already.
 ---@param ms integer  0 … 60000
 function tg.time.sleep(ms) end
 

@@ -32,20 +32,28 @@ static void on_awake(void *arg)
     free(s);
 }
 
+/* Never past the coroutine's deadline: whoever waits for it has gone by then. */
 int tg_api_sleep(lua_State *L, uint32_t ms)
 {
+    const uint64_t deadline_ms = tg_co_context(L)->deadline_ms;
     struct tg_await *aw = tg_await_new(L);
+    uint64_t now_ms = tg_loop_now_ms(tg_vm_of(L)->services.loop);
     struct sleeper *s = TG_NEW(struct sleeper);
     s->aw = aw;
+    if (deadline_ms != 0 && now_ms + ms > deadline_ms)
+        ms = deadline_ms > now_ms ? (uint32_t)(deadline_ms - now_ms) : 0;
     tg_timer_start(tg_vm_of(L)->services.loop, &s->timer, ms, on_awake, s);
     return tg_await_yield(L, aw);
 }
 
-/* sleep(ms) */
+/* sleep(ms). It raises once the deadline has passed, so that a loop around it ends. */
 static int l_sleep(lua_State *L)
 {
+    const struct tg_co *co = tg_co_of(L);
     lua_Integer ms = luaL_checkinteger(L, 1);
     luaL_argcheck(L, ms >= 0 && ms <= SLEEP_MAX_MS, 1, "0 to 60000 milliseconds");
+    if (co->ctx.deadline_ms != 0 && co->vm->attached && tg_loop_now_ms(co->vm->services.loop) >= co->ctx.deadline_ms)
+        return luaL_error(L, "the deadline has passed");
     return tg_api_sleep(L, (uint32_t)ms);
 }
 

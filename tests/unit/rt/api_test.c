@@ -167,6 +167,9 @@ TEST(time_is_an_integer_and_its_text_RFC_3339)
         {"local a = tg.time.monotonic() tg.time.sleep(20) return tg.time.monotonic() - a >= 19000, "
          "math.type(tg.time.now())",
          "true integer"},
+        {"local a = tg.time.monotonic() tg.within(20, tg.time.sleep, 5000) return tg.time.monotonic() - a < 2000000",
+         "true"},
+        {"return pcall(tg.within, 20, function() while true do tg.time.sleep(5) end end)", "the deadline has passed"},
         {"return pcall(tg.time.sleep, -1)", "0 to 60000 milliseconds"},
     };
     CHECK(cases);
