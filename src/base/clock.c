@@ -208,8 +208,8 @@ static bool is_civil(const struct civil *c)
     return c->hour <= 23 && c->minute <= 59 && c->second <= 59;
 }
 
-/* The date and time up to the whole second; `between` is one of two characters. */
-static struct civil read_civil(struct cursor *in, const char between[static 2])
+/* The date and time up to the whole second. */
+static struct civil read_civil(struct cursor *in)
 {
     struct civil c = {0};
     c.year = digits(in, 4);
@@ -217,8 +217,8 @@ static struct civil read_civil(struct cursor *in, const char between[static 2])
     c.month = digits(in, 2);
     expect(in, '-');
     c.day = digits(in, 2);
-    if (!take(in, between[0]))
-        expect(in, between[1]);
+    if (!take(in, 'T'))
+        expect(in, 't');
     c.hour = digits(in, 2);
     expect(in, ':');
     c.minute = digits(in, 2);
@@ -252,7 +252,7 @@ static int64_t read_offset(struct cursor *in)
 int tg_time_parse(const char *str, size_t len, int64_t *us_r, struct tg_err *err_r)
 {
     struct cursor in = {str, str + len, false};
-    struct civil c = read_civil(&in, "Tt");
+    struct civil c = read_civil(&in);
     if (!in.bad && take(&in, '.'))
         c.micros = fraction(&in, 9);
     int64_t east_s = read_offset(&in);
@@ -264,17 +264,5 @@ int tg_time_parse(const char *str, size_t len, int64_t *us_r, struct tg_err *err
     if (us < TG_TIME_MIN_US || us > TG_TIME_MAX_US)
         return tg_err_set(err_r, TG_ERR_INPUT, "the time is outside the years 0001 to 9999 (UTC)");
     *us_r = us;
-    return 0;
-}
-
-int tg_time_parse_sql(const char *str, size_t len, int64_t *us_r, struct tg_err *err_r)
-{
-    struct cursor in = {str, str + len, false};
-    struct civil c = read_civil(&in, "  ");
-    if (!in.bad && take(&in, '.'))
-        c.micros = fraction(&in, 6);
-    if (in.bad || in.at != in.end || !is_civil(&c))
-        return tg_err_set(err_r, TG_ERR_INPUT, "not a DATETIME(6): %.*s", (int)(len < 40 ? len : 40), str);
-    *us_r = instant(&c);
     return 0;
 }

@@ -30,7 +30,5 @@ size_t tg_time_format(int64_t us, char out[static TG_RFC3339_SIZE]);
 size_t tg_time_format_sql(int64_t us, char out[static TG_RFC3339_SIZE]);
 /* RFC 3339 date-time with any offset, fraction up to 9 digits (cut to µs, towards the past). Leap second 60 refused. */
 int tg_time_parse(const char *str, size_t len, int64_t *us_r, struct tg_err *err_r) TG_MUST_CHECK;
-/* "2026-07-15 10:00:00[.ffffff]" as MariaDB sends it, taken as UTC. */
-int tg_time_parse_sql(const char *str, size_t len, int64_t *us_r, struct tg_err *err_r) TG_MUST_CHECK;
 
 #endif

@@ -171,33 +171,9 @@ void tg_jsonw_decimal(struct tg_jsonw *w, struct tg_decimal d)
     tg_jsonw_str_n(w, text, len);
 }
 
-void tg_jsonw_money(struct tg_jsonw *w, struct tg_decimal d, const char *currency)
-{
-    tg_jsonw_object(w);
-    tg_jsonw_key(w, "amount");
-    tg_jsonw_decimal(w, d);
-    tg_jsonw_key(w, "currency");
-    tg_jsonw_str(w, currency);
-    tg_jsonw_object_end(w);
-}
-
-void tg_jsonw_id(struct tg_jsonw *w, const char *prefix, struct tg_id id)
-{
-    char text[TG_ID_TEXT_SIZE];
-    size_t len = tg_id_format(id, prefix, text);
-    tg_jsonw_str_n(w, text, len);
-}
-
 void tg_jsonw_time(struct tg_jsonw *w, int64_t us)
 {
     char text[TG_RFC3339_SIZE];
     size_t len = tg_time_format(us, text);
     tg_jsonw_str_n(w, text, len);
-}
-
-void tg_jsonw_raw(struct tg_jsonw *w, const char *json, size_t len)
-{
-    assert(len > 0);
-    begin_value(w);
-    tg_strbuf_append(w->out, json, len);
 }

@@ -11,7 +11,6 @@
 #include <stdint.h>
 
 #include "base/decimal.h"
-#include "base/id.h"
 #include "base/strbuf.h"
 
 struct tg_jsonw {
@@ -34,11 +33,6 @@ void tg_jsonw_int(struct tg_jsonw *w, int64_t n);
 void tg_jsonw_bool(struct tg_jsonw *w, bool b);
 void tg_jsonw_null(struct tg_jsonw *w);
 void tg_jsonw_decimal(struct tg_jsonw *w, struct tg_decimal d); /* "0.024", a string */
-/* {"amount":"0.024","currency":"USD"} */
-void tg_jsonw_money(struct tg_jsonw *w, struct tg_decimal d, const char *currency);
-void tg_jsonw_id(struct tg_jsonw *w, const char *prefix, struct tg_id id);
 void tg_jsonw_time(struct tg_jsonw *w, int64_t us);
-/* Already valid JSON, copied as it is. */
-void tg_jsonw_raw(struct tg_jsonw *w, const char *json, size_t len);
 
 #endif

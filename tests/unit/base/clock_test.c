@@ -199,24 +199,6 @@ TEST(reads_no_further_than_it_was_told)
     }
 }
 
-TEST(reads_what_the_database_sends)
-{
-    int64_t us = 77;
-    struct tg_err err = {0};
-    is_int(tg_time_parse_sql("2026-07-15 10:00:00", 19, &us, &err), 0);
-    is_int(us, 1784109600000000);
-    is_int(tg_time_parse_sql("2026-07-15 10:00:00.000001", 26, &us, &err), 0);
-    is_int(us, 1784109600000001);
-    is_int(tg_time_parse_sql("2026-07-15 10:00:00.5", 21, &us, &err), 0);
-    is_int(us, 1784109600500000);
-    us = 77;
-    is_int(tg_time_parse_sql("0000-00-00 00:00:00", 19, &us, &err), -1);
-    is_int(tg_time_parse_sql("2026-07-15T10:00:00", 19, &us, &err), -1);
-    is_int(tg_time_parse_sql("2026-07-15 10:00:00Z", 20, &us, &err), -1);
-    is_int(tg_time_parse_sql("2026-07-15 10:00:00.1234567", 27, &us, &err), -1);
-    is_int(us, 77);
-}
-
 static void check_noon(int64_t noon, int year, int month, int day)
 {
     char expected[64];

@@ -39,24 +39,17 @@ TEST(writes_every_kind_of_value_with_the_commas_right)
     tg_jsonw_null(&w);
     tg_jsonw_object(&w);
     tg_jsonw_object_end(&w);
-    tg_jsonw_raw(&w, "{\"a\":1}", 7);
     tg_jsonw_array_end(&w);
     tg_jsonw_key_n(&w, "rate and more", 4);
     tg_jsonw_decimal(&w, num("-0.024"));
-    tg_jsonw_key(&w, "charge");
-    tg_jsonw_money(&w, num("0.0240"), "USD");
-    tg_jsonw_key(&w, "id");
-    tg_jsonw_id(&w, "inv", (struct tg_id){{0}});
     tg_jsonw_key(&w, "at");
     tg_jsonw_time(&w, 1784109600000000);
     tg_jsonw_key(&w, "name");
     tg_jsonw_str_n(&w, "Jos\303\251 and more", 5);
     tg_jsonw_object_end(&w);
     is_str(buf.bytes,
-           "{\"empty\":[],\"list\":[-9223372036854775808,9007199254740993,0,9223372036854775807,true,false,null,{},{"
-           "\"a\":1}],"
-           "\"rate\":\"-0.024\",\"charge\":{\"amount\":\"0.024\",\"currency\":\"USD\"},"
-           "\"id\":\"inv_00000000000000000000000000\",\"at\":\"2026-07-15T10:00:00Z\",\"name\":\"Jos\303\251\"}");
+           "{\"empty\":[],\"list\":[-9223372036854775808,9007199254740993,0,9223372036854775807,true,false,null,{}],"
+           "\"rate\":\"-0.024\",\"at\":\"2026-07-15T10:00:00Z\",\"name\":\"Jos\303\251\"}");
 }
 
 TEST(escapes_what_rfc_8259_wants_escaped)
@@ -103,7 +96,6 @@ TEST(nesting_that_is_wrong_is_a_bug)
     tg_jsonw_array(&w);
     dies(tg_jsonw_key(&w, "k"));
     dies(tg_jsonw_object_end(&w));
-    dies(tg_jsonw_raw(&w, "", 0));
 }
 
 TEST(sixty_four_levels_and_no_more)
