@@ -92,11 +92,19 @@ static int l_declare(lua_State *L)
 
 /* --- running ------------------------------------------------------------------------------------------------------ */
 
+void tg_db_resume_err(struct tg_await **aw, const struct tg_err *err)
+{
+    struct tg_err copy = *err;
+    if (copy.code == TG_ERR_INPUT)
+        copy.code = TG_ERR_BUG;
+    tg_await_resume_err(aw, &copy);
+}
+
 static void on_result(struct tg_dbresult *res, const struct tg_err *err, struct tg_await *aw, tg_stmt_push_fn *push)
 {
     struct tg_dbanswer answer = {aw->data, push, res};
     if (err != NULL)
-        tg_await_resume_err(&aw, err);
+        tg_db_resume_err(&aw, err);
     else
         tg_await_resume(&aw, tg_dbanswer_push, &answer);
     tg_dbresult_free(&res);

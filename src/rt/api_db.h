@@ -16,6 +16,9 @@ struct tg_dbanswer { /* on the stack of the callback that resumes */
 };
 int tg_dbanswer_push(lua_State *L, void *answer);
 
+/* For a statement that failed. What the database calls bad input went past the checks of the application: a bug, whose
+ * text is for the log and not for the caller. */
+void tg_db_resume_err(struct tg_await **aw, const struct tg_err *err);
 /* nil and an error, for a failure known before anything is waited for. */
 int tg_return_err(lua_State *L, const struct tg_err *err);
 int tg_return_not_configured(lua_State *L, const char *what);

@@ -203,7 +203,7 @@ static void on_result(struct tg_dbresult *res, const struct tg_err *err, void *a
     if (tx->co == NULL)
         abandon(tx);
     if (err != NULL)
-        tg_await_resume_err(&aw, err);
+        tg_db_resume_err(&aw, err);
     else if (bulk.n_rows > 0)
         tg_await_resume(&aw, push_bulk_answer, &bulk);
     else

@@ -143,6 +143,19 @@ TEST(what_cannot_be_bound_raises_and_what_a_client_may_get_wrong_is_input)
     gives(T "return pcall(tg.db.declare, {x = 'SELECT 1'})", "tg.db.declare: only while a module loads");
 }
 
+TEST(what_the_database_refuses_went_past_our_checks_and_is_a_bug)
+{
+    gives(T "local v, err = tg.db.execute(sql.add, {id = tg.id.new('thing'), name = ('x'):rep(60)})"
+            " return v, err.code, err.native",
+          "nil bug 1406");
+    gives(T "local v, err = tg.db.execute(sql.add, {name = 'no id'}) return v, err.code, err.native", "nil bug 1048");
+    gives(T "local v, err = tg.db.transaction(function(tx) return tx:execute(sql.add, {name = 'no id'}) end)"
+            " return v, err.code",
+          "nil bug");
+    gives(T "local v, err = tg.db.execute(sql.add, {id = tg.id.new('thing'), at = math.maxinteger}) return v, err.code",
+          "nil bug");
+}
+
 TEST(a_failed_statement_is_nil_and_an_error)
 {
     gives(T "local v, err = tg.db.query(sql.bad) return v, err.code, err.native", "nil ");
