@@ -85,7 +85,7 @@ end
 
 --- GET /v1/usage
 function handler.usage(req)
-  local query, limit = request.list(req, schema.usage_list, { "co", "integer", "usg" })
+  local query, limit = request.list(req, schema.usage_list, { "co", "time", "usg" })
   if not query then
     return nil, limit
   end

@@ -115,7 +115,7 @@ end
 ---@return {groups: table[], totals: table[], group_by: string, from: integer, to: integer}? summary, table? err
 function service.usage_summary(filter)
   local to = filter.to or tg.time.now()
-  local from = filter.from or to - 31 * DAY_US
+  local from = filter.from or math.max(to - 31 * DAY_US, 0)
   if from >= to then
     return nil, errors.input("?to", "must be after from")
   elseif to - from > SUMMARY_DAYS_MAX * DAY_US then
@@ -126,6 +126,8 @@ function service.usage_summary(filter)
   local rows, err = store.totals(group_by, filter)
   if not rows then
     return nil, err
+  elseif #rows == store.TOTALS_MAX then -- what is behind would be missing in the totals
+    return nil, errors.refused("too_many_groups", "There are too many groups: ask for less time, or for one company.")
   end
   local groups, totals = fold(rows, group_by)
   return { groups = groups, totals = totals, group_by = group_by, from = from, to = to }

@@ -3,6 +3,10 @@
 -- a page costs its own length and no sort, however much usage there is.
 local store = {}
 
+store.TOTALS_MAX = 60000 -- rows of a summary
+
+local LIMIT_TOTALS <const> = " LIMIT " .. store.TOTALS_MAX
+
 local USAGE <const> = [[
   SELECT u.id AS `id:usg`, u.company_id AS `company:co`, u.source, u.event_id, u.meter, u.event_time, u.received_at,
          u.quantity, u.call_id, u.cost_amount, u.cost_currency, u.properties, u.status, u.billed_s,
@@ -50,11 +54,11 @@ local sql <const> = tg.db.declare({
      ORDER BY t.descendant_id LIMIT 1]],
   totals_by_company = [[
     SELECT t.descendant_id AS `company:co`, c.name, c.external_ref,]] .. TOTALS .. [[
-     GROUP BY t.descendant_id, COALESCE(u.currency, c.currency), u.status ORDER BY t.descendant_id LIMIT 60000]],
+     GROUP BY t.descendant_id, COALESCE(u.currency, c.currency), u.status ORDER BY t.descendant_id]] .. LIMIT_TOTALS,
   totals_by_meter = "SELECT u.meter," .. TOTALS .. [[
-     GROUP BY u.meter, COALESCE(u.currency, c.currency), u.status ORDER BY u.meter LIMIT 60000]],
+     GROUP BY u.meter, COALESCE(u.currency, c.currency), u.status ORDER BY u.meter]] .. LIMIT_TOTALS,
   totals_by_day = "SELECT DATE_FORMAT(u.event_time, '%Y-%m-%d') AS day," .. TOTALS .. [[
-     GROUP BY day, COALESCE(u.currency, c.currency), u.status ORDER BY day LIMIT 60000]],
+     GROUP BY day, COALESCE(u.currency, c.currency), u.status ORDER BY day]] .. LIMIT_TOTALS,
   wallet = WALLET .. "AND w.id = {id:id}",
   wallets = WALLET .. [[
      AND ({company:id} IS NULL OR w.company_id = {company:id}) AND ({currency} IS NULL OR w.currency = {currency})

@@ -9,6 +9,8 @@ local page = {}
 page.LIMIT_DEFAULT = 50
 page.LIMIT_MAX = 500
 
+local LATEST_US <const> = 253402300799999999 -- the last instant of 9999
+
 --- The shapes of the two parameters, for a query's list of fields.
 ---@type table<string, table>
 page.fields = {
@@ -54,7 +56,7 @@ end
 
 --- Reads a cursor. What is not one of ours, or one of another list, is an input error.
 ---@param cursor string?
----@param types string[] of the key's parts: "integer" or the prefix of an id
+---@param types string[] of the key's parts: "time" (microseconds from 1970 on) or the prefix of an id
 ---@return (string|integer)[]? key, errors.Error?   nil, nil: from the beginning
 function page.decode(cursor, types)
   if cursor == nil then
@@ -70,8 +72,8 @@ function page.decode(cursor, types)
   end
   for i, expected in ipairs(types) do
     local value = key[i]
-    if expected == "integer" then
-      if math.type(value) ~= "integer" then
+    if expected == "time" then
+      if math.type(value) ~= "integer" or value < 0 or value > LATEST_US then
         return refuse()
       end
     elseif type(value) ~= "string" or not tg.id.is(value, expected) then

@@ -114,6 +114,23 @@ describe("a summary", function()
     assert.equal("?from", err.errors[1].pointer)
   end)
 
+  it("begins in 1970 at the earliest", function()
+    local summary, err = service.usage_summary({ to = -62135596800000000 })
+    assert.is_nil(summary)
+    assert.equal("?to", err.errors[1].pointer)
+  end)
+
+  it("is refused rather than cut when there are more groups than it can add up", function()
+    local rows = {}
+    for i = 1, 60000 do
+      rows[i] = row(ids.own, "rated", 1, 0, 0)
+    end
+    script.expect("totals_by_company", rows)
+    local summary, err = service.usage_summary({ from = 0, to = DAY_US })
+    assert.is_nil(summary)
+    assert.equal("too_many_groups", err.type)
+  end)
+
   it("groups by meter and by day with statements of their own", function()
     for _, group_by in ipairs({ "meter", "day" }) do
       script.expect("totals_by_" .. group_by, {})

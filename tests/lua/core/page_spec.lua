@@ -24,7 +24,8 @@ describe("page", function()
   it("refuses a cursor of another list, a damaged one and a made-up one", function()
     local good = page.encode({ script.ids.own })
     for _, case in ipairs({
-      { good, { "deck" } }, { good, { "co", "integer" } }, { good .. "!", { "co" } }, { "", { "co" } },
+      { good, { "deck" } }, { good, { "co", "time" } }, { good .. "!", { "co" } }, { "", { "co" } },
+      { tg.crypto.base64url("[9223372036854775807]"), { "time" } }, { tg.crypto.base64url("[-1]"), { "time" } },
       { tg.crypto.base64url("[1e3]"), { "co" } }, { tg.crypto.base64url('{"a":1}'), { "co" } },
     }) do
       local key, err = page.decode(case[1], case[2])
