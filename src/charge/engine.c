@@ -21,6 +21,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "charge/engine_metrics.h"
 #include "charge/queue.h"
 #include "io/dbsession.h"
 
@@ -58,6 +59,7 @@ struct tg_engine {
     struct tg_luasource *src; /* of rules: a spoilt VM is built anew */
     uint64_t away_pause_us; /* 0: the database answered last time */
     uint32_t dice;
+    struct tg_engine_stats published; /* in the metrics */
 };
 
 static uint64_t jittered(struct tg_engine *e, uint64_t usecs)
@@ -297,6 +299,9 @@ static size_t next_batch(struct tg_engine *e, struct tg_queued **list)
         else
             n = tg_queue_take(e->queue, now_us, e->set.batch_events_max, list, BATCH_OPS_MAX, &next_us);
         const bool ends = n == 0 && is_empty && e->is_stopping;
+        struct tg_engine_stats stats = e->stats;
+        stats.queued_events = e->queued_events;
+        tg_engine_metrics_publish(&stats, e->away_pause_us > 0, &e->published);
         if (n == 0 && !ends) {
             if (is_empty)
                 pthread_cond_wait(&e->wake, &e->lock);
@@ -357,6 +362,7 @@ int tg_engine_new(const struct tg_dburl *url, struct tg_luasource *src, const st
     tg_sqlconn_set_timeouts(e->conn, CONNECT_TIMEOUT_S, ANSWER_TIMEOUT_S);
     e->batch = tg_batch_new(e->conn, e->decks, usable_rules, e);
     e->queue = tg_queue_new();
+    tg_engine_metrics_register();
     tg_random(&e->dice, sizeof(e->dice));
     start_thread(e);
     *engine_r = e;

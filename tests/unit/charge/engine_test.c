@@ -2,6 +2,7 @@
 #include "../../../src/charge/engine.c"
 
 #include "fixture.h"
+#include "rt/metrics.h"
 
 TEST(a_call_is_rated_and_its_price_moves_from_the_wallet_to_revenue)
 {
@@ -362,6 +363,37 @@ TEST(a_rating_keeps_how_it_was_rounded)
     contains(DB_TEXT("SELECT rating FROM usage_events WHERE event_id = 'rounded'"),
              "\"amount\":\"0.03\"}],\"plan\":{\"charge_decimals\":2,\"rounding\":\"up\"}}");
     ok(strstr(DB_TEXT("SELECT rating FROM usage_events WHERE event_id = 'plain'"), "plan") == NULL, "the standard");
+    tg_engine_free(&engine);
+    tg_loop_free(&loop);
+}
+
+static double metric(const char *name)
+{
+    struct tg_strbuf text;
+    char line[80];
+    tg_strbuf_init(&text, 1u << 20);
+    tg_metrics_render(&text);
+    snprintf(line, sizeof(line), "\n%s ", name);
+    const char *at = strstr(text.bytes, line);
+    const double value = at == NULL ? -1 : atof(at + strlen(line));
+    tg_strbuf_deinit(&text);
+    return value;
+}
+
+TEST(what_the_engine_does_is_in_the_metrics)
+{
+    struct tg_engine *engine = engine_begin();
+    struct tg_loop *loop = tg_loop_new();
+    const double before = metric("tollgate_engine_events_total");
+    ask(engine, loop, world.client, call_event("metric-1", NULL, "+12125550100", "61"));
+    ask(engine, loop, world.client, call_event("metric-2", NULL, "+12125550100", "61"));
+    const uint64_t until_us = tg_clock_mono_us() + 5000000;
+    while (metric("tollgate_engine_events_total") < before + 2 && tg_clock_mono_us() < until_us)
+        tg_loop_run_once(loop, 5);
+    is_int((int64_t)(metric("tollgate_engine_events_total") - before), 2);
+    ok(metric("tollgate_engine_transactions_total") >= 2, "counted");
+    is_int((int64_t)metric("tollgate_engine_queued_events"), 0);
+    is_int((int64_t)metric("tollgate_engine_database_away"), 0);
     tg_engine_free(&engine);
     tg_loop_free(&loop);
 }

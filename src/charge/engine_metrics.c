@@ -1,0 +1,61 @@
+/* engine_metrics - what the ledger engine does, for /metrics. */
+#include "charge/engine_metrics.h"
+
+#include <assert.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "rt/metrics.h"
+
+static const struct {
+    const char *name, *help;
+    size_t at; /* in struct tg_engine_stats */
+} counters[] = {
+    {"tollgate_engine_transactions", "Transactions of the ledger engine that were committed.",
+     offsetof(struct tg_engine_stats, transactions)},
+    {"tollgate_engine_operations", "Operations that the ledger engine answered, failed ones too.",
+     offsetof(struct tg_engine_stats, operations)},
+    {"tollgate_engine_events", "Usage events in those operations.", offsetof(struct tg_engine_stats, events)},
+    {"tollgate_engine_retries", "Transactions run again because another was in the way.",
+     offsetof(struct tg_engine_stats, retries)},
+    {"tollgate_engine_bisections", "Batches halved because something in them could not be written.",
+     offsetof(struct tg_engine_stats, bisections)},
+    {"tollgate_engine_deferred", "Operations put off because a wallet was locked by another engine.",
+     offsetof(struct tg_engine_stats, deferred)},
+};
+#define N_COUNTERS (sizeof(counters) / sizeof(counters[0]))
+static struct tg_metric *metrics[N_COUNTERS], *queued, *away;
+
+static struct tg_metric *add(enum tg_metrickind kind, const char *name, const char *help)
+{
+    struct tg_err err;
+    struct tg_metric *metric = tg_metric_register(kind, name, help, NULL, 0, &err);
+    assert(metric != NULL);
+    return metric;
+}
+
+void tg_engine_metrics_register(void)
+{
+    for (size_t i = 0; i < N_COUNTERS; i++)
+        metrics[i] = add(TG_METRIC_COUNTER, counters[i].name, counters[i].help);
+    queued = add(TG_METRIC_GAUGE, "tollgate_engine_queued_events",
+                 "Usage events that wait for the ledger engine or are in its transaction.");
+    away = add(TG_METRIC_GAUGE, "tollgate_engine_database_away",
+               "1 while the database does not answer the ledger engine, else 0.");
+}
+
+static uint64_t value_of(const struct tg_engine_stats *stats, size_t at)
+{
+    uint64_t value;
+    memcpy(&value, (const char *)stats + at, sizeof(value));
+    return value;
+}
+
+void tg_engine_metrics_publish(const struct tg_engine_stats *now, bool is_away, struct tg_engine_stats *published)
+{
+    for (size_t i = 0; i < N_COUNTERS; i++)
+        tg_metric_add(metrics[i], NULL, (double)(value_of(now, counters[i].at) - value_of(published, counters[i].at)));
+    tg_metric_set(queued, NULL, (double)now->queued_events);
+    tg_metric_set(away, NULL, is_away);
+    *published = *now;
+}
