@@ -17,6 +17,7 @@
 #include "web/yaml.h"
 
 #define BODY_MAX_DEFAULT (1u << 20)
+#define BODY_MAX_OF_ROUTES (16u << 20) /* the most that a route of the application asks for: decks */
 
 #ifdef __SANITIZE_ADDRESS__
 /* libh2o keeps what its configurators made until the process ends (we read one configuration a process), and what a
@@ -105,11 +106,14 @@ static int finish(struct tg_conf *conf, struct tg_err *err_r)
     tg_conn_register(&conf->global);
     if (conf->access_log != NULL)
         tg_access_log_register(conf->access_log, &conf->global);
+    conf->body_max = conf->global.max_request_entity_size;
 #if TG_H2O_HARDENED
     conf->global.request_entity_limit_cb = tg_dispatch_body_limit;
     conf->global.request_entity_too_large_cb = tg_dispatch_body_too_large;
 #else
     conf->global.http1.upgrade_to_http2 = 0; /* the packaged library must never face HTTP/2 */
+    if (conf->body_max < BODY_MAX_OF_ROUTES)
+        conf->global.max_request_entity_size = BODY_MAX_OF_ROUTES; /* it has one limit; ours by route come after it */
 #endif
     return 0;
 }

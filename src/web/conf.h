@@ -42,6 +42,7 @@ struct tg_conf {
     uint64_t num_threads, worker_threads, database_connections;
     uint64_t max_connections, max_connections_per_address;
     uint64_t max_requests, max_requests_per_key; /* at one time; per thread */
+    size_t body_max; /* bytes of one request, where its route does not say otherwise */
     uint64_t max_body_memory; /* bytes of all bodies in work */
     uint64_t rate_per_key, burst_per_key, rate_per_address, burst_per_address; /* requests a second; 0: no limit */
     uint64_t request_timeout_ms, bulk_timeout_ms, drain_timeout_ms, idle_timeout_ms;

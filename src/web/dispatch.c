@@ -19,6 +19,7 @@
 /* The web layer answers this much after the deadline that the handler's own operations have. */
 #define GRACE_MS 500
 #define PATH_LEN_MAX 4096
+#define BODY_DETAIL_SIZE 80
 
 /* --- The end of a request ------------------------------------------------------------------------------------------- */
 
@@ -233,6 +234,12 @@ static const char *check_query(h2o_iovec_t query)
     return NULL;
 }
 
+static const char *body_detail(size_t body_max, char out[static BODY_DETAIL_SIZE])
+{
+    snprintf(out, BODY_DETAIL_SIZE, "The body of this request may have %zu bytes.", body_max);
+    return out;
+}
+
 static bool has_coded_body(const struct tg_request *r)
 {
     h2o_iovec_t coding = tg_request_header(r, H2O_STRLIT("content-encoding"));
@@ -259,6 +266,27 @@ static const struct tg_problem *check(const struct tg_request *r, struct tg_prob
     else
         return NULL;
     return p;
+}
+
+/* What the hardened libh2o refuses before a handler runs, as far as one can see it. true: answered. */
+static bool is_refused_late(struct tg_request *r)
+{
+    h2o_req_t *req = r->req;
+    size_t body_max = tg_dispatch_body_limit(req);
+    char detail[BODY_DETAIL_SIZE];
+    /* without a Host libh2o puts the configured name there */
+    bool is_bad = req->version >= 0x101 && (req->input.authority.len == 0 ||
+                                            req->input.authority.base == req->hostconf->authority.hostport.base);
+    for (size_t i = 0; i < req->headers.size; i++)
+        is_bad = is_bad || req->headers.entries[i].name->len == 0; /* a folded line */
+    if (!is_bad && req->entity.len <= body_max)
+        return false;
+    req->http1_is_persistent = 0;
+    if (is_bad)
+        tg_reply_problem(r, &(struct tg_problem){.status = 400, .detail = "The header fields are ambiguous."});
+    else
+        tg_reply_problem(r, &(struct tg_problem){.status = 413, .detail = body_detail(body_max, detail)});
+    return true;
 }
 
 /* Counts the request in and makes its body ours; false: answered, there is no room. */
@@ -324,7 +352,9 @@ static int on_req(h2o_handler_t *self, h2o_req_t *req)
         return -1;
     struct tg_request *r = new_request(thread, req, method);
     tg_web_count(&thread->stats.requests);
-    if (check(r, &problem) != NULL) {
+    if (!TG_H2O_HARDENED && is_refused_late(r)) {
+        tg_request_unref(&r);
+    } else if (check(r, &problem) != NULL) {
         tg_reply_problem(r, &problem);
         tg_request_unref(&r);
     } else if (!take_in(r)) {
@@ -353,7 +383,7 @@ size_t tg_dispatch_body_limit(h2o_req_t *req)
     const h2o_iovec_t path = req->input.path;
     const char *query = path.len == 0 ? NULL : memchr(path.base, '?', path.len);
     struct tg_route_match match;
-    size_t limit = thread->shared->conf->global.max_request_entity_size;
+    size_t limit = thread->shared->conf->body_max;
     if (thread->app != NULL &&
         tg_routes_find(thread->app->routes, tg_method_parse(req->input.method.base, req->input.method.len), path.base,
                        query == NULL ? path.len : (size_t)(query - path.base), &match) == TG_ROUTE_FOUND &&
@@ -364,10 +394,10 @@ size_t tg_dispatch_body_limit(h2o_req_t *req)
 
 void tg_dispatch_body_too_large(h2o_req_t *req)
 {
-    char id[TG_REQUEST_ID_SIZE], detail[80];
+    char id[TG_REQUEST_ID_SIZE], detail[BODY_DETAIL_SIZE];
     ssize_t i = h2o_find_header_by_str(&req->headers, H2O_STRLIT("x-request-id"), -1);
     h2o_iovec_t given = i == -1 ? (h2o_iovec_t){NULL, 0} : req->headers.entries[i].value;
     tg_trace_request_id(given.base, given.len, id);
-    snprintf(detail, sizeof(detail), "The body of this request may have %zu bytes.", tg_dispatch_body_limit(req));
-    tg_reply_problem_early(req, id, &(struct tg_problem){.status = 413, .detail = detail});
+    const char *text = body_detail(tg_dispatch_body_limit(req), detail);
+    tg_reply_problem_early(req, id, &(struct tg_problem){.status = 413, .detail = text});
 }

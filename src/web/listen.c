@@ -38,6 +38,17 @@ static int read_switch(h2o_configurator_command_t *cmd, yoml_t *node, bool *on_r
     return 0;
 }
 
+static int read_http2(h2o_configurator_command_t *cmd, yoml_t *node, bool *on_r)
+{
+    if (read_switch(cmd, node, on_r) != 0)
+        return -1;
+    if (*on_r && !TG_H2O_HARDENED) {
+        complain(cmd, node, "`http2: ON` needs the hardened libh2o, which this program was built without");
+        return -1;
+    }
+    return 0;
+}
+
 static int read_property(h2o_configurator_command_t *cmd, yoml_t *key, yoml_t *value, struct listen_args *args)
 {
     const char *name = key->data.scalar;
@@ -56,7 +67,7 @@ static int read_property(h2o_configurator_command_t *cmd, yoml_t *key, yoml_t *v
     else if (strcmp(name, "port") == 0)
         args->port = text;
     else if (strcmp(name, "http2") == 0)
-        return read_switch(cmd, value, &args->http2);
+        return read_http2(cmd, value, &args->http2);
     else if (strcmp(name, "proxy-protocol") == 0)
         return read_switch(cmd, value, &args->proxy_protocol);
     else if (strcmp(name, "type") == 0 && (strcmp(text, "tcp") == 0 || strcmp(text, "unix") == 0))
@@ -103,10 +114,6 @@ static int read_args(h2o_configurator_command_t *cmd, yoml_t *node, struct liste
     }
     if (args->port == NULL) {
         complain(cmd, node, "`port` is missing");
-        return -1;
-    }
-    if (args->http2 && !TG_H2O_HARDENED) {
-        complain(cmd, node, "`http2: ON` needs the hardened libh2o, which this program was built without");
         return -1;
     }
     return 0;

@@ -397,6 +397,8 @@ int tg_server_run(struct tg_conf *conf, const struct tg_vm_lib *libs, const stru
         return tg_err_set(err_r, TG_ERR_UPSTREAM, "signalfd: %s", strerror(errno));
     start_threads(conf, libs);
     int built = build_generation(&number, err_r);
+    if (!TG_H2O_HARDENED)
+        TG_LOG_WARN("server_http2_off", TG_LOG_STR("reason", "built with libh2o as packaged, not the hardened one"));
     if (built == 0) {
         if (hooks != NULL && hooks->on_ready != NULL)
             hooks->on_ready(hooks->arg);
