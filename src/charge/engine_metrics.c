@@ -55,7 +55,7 @@ void tg_engine_metrics_publish(const struct tg_engine_stats *now, bool is_away, 
 {
     for (size_t i = 0; i < N_COUNTERS; i++)
         tg_metric_add(metrics[i], NULL, (double)(value_of(now, counters[i].at) - value_of(published, counters[i].at)));
-    tg_metric_set(queued, NULL, (double)now->queued_events);
+    tg_metric_set(queued, NULL, now->queued_events);
     tg_metric_set(away, NULL, is_away);
     *published = *now;
 }
