@@ -54,7 +54,7 @@ static uint64_t value_of(const struct tg_engine_stats *stats, size_t at)
 void tg_engine_metrics_publish(const struct tg_engine_stats *now, bool is_away, struct tg_engine_stats *published)
 {
     for (size_t i = 0; i < N_COUNTERS; i++)
-        tg_metric_add(metrics[i], NULL, (double)(value_of(now, counters[i].at) - value_of(published, counters[i].at)));
+        tg_metric_add(metrics[i], NULL, value_of(now, counters[i].at) - value_of(published, counters[i].at));
     tg_metric_set(queued, NULL, now->queued_events);
     tg_metric_set(away, NULL, is_away);
     *published = *now;
