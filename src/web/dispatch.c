@@ -16,8 +16,6 @@
 #include "web/reply.h"
 #include "web/thread.h"
 
-/* The web layer answers this much after the deadline that the handler's own operations have. */
-#define GRACE_MS 500
 #define PATH_LEN_MAX 4096
 #define BODY_DETAIL_SIZE 80
 

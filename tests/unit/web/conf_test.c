@@ -115,7 +115,7 @@ TEST(what_is_wrong_is_told_with_line_and_column)
     refuses("listen: 0\ntollgate.lua-dir: \"\"\n" HOSTS, "2:19", "must not be empty");
     refuses("listen: 0\nuser: nobody-of-this-name\n" HOSTS, "2:7", "does not exist");
     refuses("listen: 0\ntollgate.cors-origins: [a.example]\n" HOSTS, "2:25", "scheme://host");
-    refuses("listen: 0\ntollgate.log-level: loud\n" HOSTS, "1:1", "loud");
+    refuses("listen: 0\ntollgate.log-level: loud\n" HOSTS, "2:21", "debug,info,warn,error");
     refuses(HOSTS, "1:1", "`listen` is missing");
     refuses("listen: 0\n", "1:1", "`hosts` is missing");
     refuses("listen: 0\nhosts:\n  default:\n    paths:\n      /:\n        tollgate.app: MAYBE\n", "6:23", "OFF,ON");
@@ -125,7 +125,7 @@ TEST(what_is_wrong_is_told_with_line_and_column)
     refuses("listen: {host: 127.0.0.1}\n" HOSTS, "1:9", "`port` is missing");
     refuses("listen: {port: 1, colour: red}\n" HOSTS, "1:19", "unknown property of listen");
     refuses("listen: {port: 1, http2: maybe}\n" HOSTS, "1:26", "OFF,ON");
-    refuses("listen: {port: x, host: 127.0.0.1}\n" HOSTS, "1:9", "cannot be resolved");
+    refuses("listen: {port: x, host: 127.0.0.1}\n" HOSTS, "1:9", "not x");
     refuses("listen: {port: 1, permission: 9, type: unix}\n" HOSTS, "1:31", "octal");
     refuses("listen: {port: 1, ssl: {certificate-file: a}}\n" HOSTS, "1:24", "are both needed");
     refuses("listen: {port: 1, ssl: {certificate-file: /nowhere/a, key-file: b}}\n" HOSTS, "1:24", "/nowhere/a");
