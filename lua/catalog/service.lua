@@ -72,6 +72,11 @@ local function report_of(parsed)
   }
 end
 
+local function no_rows(first)
+  local why <const> = first and (" Row %d: %s."):format(first.row, first.detail) or ""
+  return errors.refused("deck_has_no_rows", "The file has no row that could be loaded." .. why)
+end
+
 -- What to say to accept a report: it names this file's content for this deck, and nothing else.
 local function report_id(id, hash)
   return "rep_" .. tg.crypto.hex(tg.crypto.sha256(id .. "\n" .. hash)):sub(1, 32)
@@ -130,7 +135,7 @@ function service.load_rates(id, file, accept)
   end
   local report, hash = report_of(parsed), tg.crypto.hex(parsed.sha256)
   if report.priced + report.blocked == 0 then
-    return nil, errors.refused("deck_has_no_rows", "The file has no row that could be loaded.")
+    return nil, no_rows(report.first_rejected[1])
   end
   local expected = report_id(id, hash)
   if accept.report and accept.report ~= expected then

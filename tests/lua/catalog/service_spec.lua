@@ -12,7 +12,9 @@ local function parse_gives(counts)
       return {
         rows = counts.priced + counts.blocked + counts.rejected, priced = counts.priced, blocked = counts.blocked,
         rejected = counts.rejected, sha256 = HASH, parsed = "parsed",
-        first_rejected = counts.rejected > 0 and { { row = 3, prefix_text = "5.4E+11", reason = "not digits" } } or {},
+        first_rejected = counts.rejected > 0 and { {
+          row = 3, prefix_text = "5.4E+11", reason = "bad_prefix", detail = "not digits",
+        } } or {},
       }
     end,
     rows = function(parsed, from, n)
@@ -108,6 +110,7 @@ describe("loading rates", function()
     local result, err = service.load_rates(ids.deck, "file", { any = true })
     assert.is_nil(result)
     assert.equal("input", err.code)
+    assert.equal("The file has no row that could be loaded. Row 3: not digits.", err.detail)
   end)
 
   it("parses no megabytes for a deck that is not the caller's", function()
