@@ -119,16 +119,17 @@ static const struct tg_command *find_command(const struct tg_command *const *com
     return found;
 }
 
-static bool is_group(const struct tg_command *const *commands, const char *word)
+/* Prints the commands that begin with the word; false when there is none. */
+static bool print_group(FILE *out, const struct tg_command *const *commands, const char *word)
 {
     size_t len = strlen(word);
     bool found = false;
     for (; *commands != NULL; ++commands)
         if (strncmp((*commands)->name, word, len) == 0 && (*commands)->name[len] == ' ') {
             if (!found)
-                fprintf(stderr, "usage:\n");
+                fprintf(out, "usage:\n");
             found = true;
-            fprintf(stderr, "  tollgate %-26s %s\n", (*commands)->name, (*commands)->summary);
+            fprintf(out, "  tollgate %-26s %s\n", (*commands)->name, (*commands)->summary);
         }
     return found;
 }
@@ -188,8 +189,11 @@ int tg_cli_main(const struct tg_command *const *commands, int argc, char **argv)
         argv[1] += 2;
     const struct tg_command *cmd = find_command(commands, argc - 1, argv + 1, &n_words);
     if (cmd == NULL) {
-        if (!is_group(commands, argv[1]))
+        const bool asks = argc == 3 && strcmp(argv[2], "--help") == 0;
+        if (!print_group(asks ? stdout : stderr, commands, argv[1]))
             fprintf(stderr, "tollgate: '%s' is not a command; `tollgate help` lists them\n", argv[1]);
+        else if (asks)
+            return TG_EXIT_OK;
         return TG_EXIT_USAGE;
     }
     switch (parse(cmd, argc - n_words, argv + n_words, &args)) {

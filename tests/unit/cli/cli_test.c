@@ -11,8 +11,10 @@ static int note(const struct tg_args *args)
     return 42;
 }
 
-static const struct tg_option options[] = {
-    {"deck", "ID", "the deck"}, {"json", NULL, "as JSON"}, {"rows", "N", "rows"}, {NULL, NULL, NULL}};
+static const struct tg_option options[] = {{"deck", "ID", "the deck"},
+                                           {"json", NULL, "as JSON"},
+                                           {"rows", "N", "rows"},
+                                           {NULL, NULL, NULL}};
 static const struct tg_command import_cdrs = {"import cdrs", "FILE", 1, 1, "s", "d", options, note};
 static const struct tg_command version = {"version", "", 0, 0, "s", "d", NULL, note};
 static const struct tg_command lua = {"lua", "FILE [ARGS…]", 1, -1, "s", "d", options, note};
@@ -85,6 +87,8 @@ TEST(help_is_not_an_error)
     is_int(run_line("--help"), TG_EXIT_OK);
     is_int(run_line("help"), TG_EXIT_OK);
     is_int(run_line("import cdrs --help"), TG_EXIT_OK);
+    is_int(run_line("import --help"), TG_EXIT_OK);
+    is_int(run_line("nonsense --help"), TG_EXIT_USAGE);
     is_int(run_line("--version"), 42);
 }
 
