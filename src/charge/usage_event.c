@@ -271,6 +271,14 @@ static int read_cloudevent(struct reader *r, json_t *object)
     if (!json_is_object(data))
         return REJECT(r, "/data",
                       "must be an object with quantity, and company, call_id, provider_cost, properties at will");
+    static const char *const attributes[][2] = {{"event_id", "/data/event_id"},
+                                                {"source", "/data/source"},
+                                                {"meter", "/data/meter"},
+                                                {"event_time", "/data/event_time"}};
+    for (size_t i = 0; i < sizeof(attributes) / sizeof(attributes[0]); i++) { /* two identities are one too many */
+        if (json_object_get(data, attributes[i][0]) != NULL)
+            return REJECT(r, attributes[i][1], "is an attribute of the CloudEvent and cannot stand in its data");
+    }
     json_t *plain = json_object();
     move_field(plain, "event_id", object, "id");
     move_field(plain, "source", object, "source");

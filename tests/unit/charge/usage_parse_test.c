@@ -143,6 +143,9 @@ TEST(a_wrong_field_rejects_its_event_and_says_where)
         {EVENT("e\\u0000", ""), "", "U+0000"},
         {EVENT("e\xff", ""), "", "UTF-8"},
         {EVENT("e1", ",\"company\":\"co_x\""), "/company", "not a company's id"},
+        {"{\"specversion\":\"1.0\",\"id\":\"e1\",\"source\":\"s\",\"type\":\"m\",\"time\":\"2026-07-15T10:00:00Z\","
+         "\"data\":{\"quantity\":1,\"event_id\":\"e2\"}}",
+         "/data/event_id", "an attribute of the CloudEvent"},
         {EVENT("e1", ",\"company\":7"), "/company", "not a number"},
         {EVENT("e1", ",\"properties\":[]"), "/properties", "not an array"},
         {EVENT("e1", ",\"properties\":{\"duration_ms\":-1}"), "/properties/duration_ms", "negative"},
