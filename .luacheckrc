@@ -6,3 +6,8 @@ exclude_files = { "lua/types/*.lua", "tests/fixtures/broken" } -- annotations fo
 
 files["lua"] = { read_globals = { "tg" } }
 files["tests/lua"] = { std = "+busted", globals = { "tg" } }
+files["tests/bench/app"] = { read_globals = { "tg" } }
+-- wrk calls these by name and gives `wrk` and each thread's numbers as globals
+files["tests/bench/wrk.lua"] = {
+  globals = { "wrk", "setup", "init", "request", "response", "done", "number", "accepted", "failed", "body_of_failure" },
+}
