@@ -329,7 +329,7 @@ function tg.crypto.base64url(s) end
 ---@param text string
 ---@return string?  nil when it is not the one way to write the bytes
 function tg.crypto.unbase64url(text) end
---- AES-256-GCM with a fresh nonce.
+--- AES-256-GCM with a fresh random nonce: at most some 4,000 million texts (2^32) under one key.
 ---@param key string  32 bytes
 ---@param plaintext string
 ---@param aad string?  what it is for: needed again to open
