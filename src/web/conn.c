@@ -15,6 +15,7 @@ struct tg_conn { /* freed by the socket's on_close */
     h2o_linklist_t link; /* of thread->connections */
     struct tg_web_thread *thread;
     h2o_socket_t *sock;
+    SSL_CTX *tls; /* a reference: libh2o keeps a bare pointer from the accept to the first bytes of the handshake */
     uint64_t address; /* 0: not counted */
     uint64_t since_ms; /* accepted, or the last request completed */
     size_t bytes; /* moved until then */
@@ -39,6 +40,7 @@ static void on_socket_close(void *data)
     thread->n_connections--;
     atomic_fetch_sub_explicit(&thread->shared->n_connections, 1, memory_order_relaxed);
     tg_limits_disconnect(thread->shared->limits, conn->address);
+    SSL_CTX_free(conn->tls);
     free(conn);
     tg_conn_accept(thread);
 }
@@ -154,6 +156,9 @@ static bool admit(struct tg_acceptor *acceptor, h2o_socket_t *sock)
     struct tg_conn *conn = TG_NEW(struct tg_conn);
     conn->thread = thread;
     conn->sock = sock;
+    conn->tls = acceptor->ctx.ssl_ctx;
+    if (conn->tls != NULL)
+        SSL_CTX_up_ref(conn->tls);
     conn->address = address;
     conn->since_ms = tg_loop_now_ms(thread->loop);
     h2o_linklist_insert(&thread->connections, &conn->link);

@@ -98,6 +98,28 @@ echo "return 31" >"$lua_dir/generation.lua" && release 31
 "$TOLLGATE" reload --conf "$dir/h2o.conf" >"$dir/refused" 2>&1
 is "$? $(cat "$dir/refused" | grep -c 'serves')" "0 1" "the next good release is taken"
 
+# --- a client that connected before a reload and begins to speak after it
+coproc patient { exec python3 -c '
+import socket, ssl, sys
+plain = socket.create_connection(("127.0.0.1", int(sys.argv[1])), 10)
+print("connected", flush=True)
+sys.stdin.readline()
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+tls = context.wrap_socket(plain)
+tls.sendall(b"GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+print(tls.recv(1000).split(b"\r\n")[0].decode(), flush=True)' "$tls_port" 2>&1; }
+patient_in=${patient[1]} patient_out=${patient[0]} patient_pid=$patient_PID
+read -r -t 10 said <&"$patient_out"
+api GET /healthz # it was accepted before this
+for i in 1 2 3; do
+    "$TOLLGATE" reload --conf "$dir/h2o.conf" >>"$dir/reload.out" 2>&1
+done
+echo >&"$patient_in"
+read -r -t 10 said <&"$patient_out"
+is "$said" "HTTP/1.1 200 OK" "a client that connected before three reloads is served after them"
+wait "$patient_pid"
+
 # --- certificates
 fingerprint() {
     openssl s_client -connect "127.0.0.1:$tls_port" </dev/null 2>/dev/null | openssl x509 -noout -fingerprint
