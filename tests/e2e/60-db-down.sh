@@ -9,7 +9,8 @@ rows() {
     [ "$(sql 'SELECT COUNT(*) FROM usage_events')" -ge "$1" ]
 }
 until_true 20 rows 300
-kill -KILL "$(cat "$E2E_DIR/s/mysql/mysql.pid")"
+mariadb_pid=$(cat "$E2E_DIR/s/mysql/mysql.pid")
+kill -KILL "$mariadb_pid"
 ok $? "MariaDB is killed in the middle of an import"
 
 is_down() { ! is_ready; }
@@ -36,6 +37,8 @@ quick "usage" '503|504'
 kill -0 $server_pid
 ok $? "the server lives"
 
+is_gone() { ! kill -0 "$mariadb_pid" 2>/dev/null; }
+until_true 20 is_gone
 scripts/services start "$E2E_DIR/s" 2>"$dir/services.log"
 until_true 20 is_ready
 ok $? "/readyz is well again once MariaDB is"

@@ -9,7 +9,8 @@ rows() {
     [ "$(sql 'SELECT COUNT(*) FROM usage_events')" -ge "$1" ]
 }
 until_true 20 rows 300
-kill -KILL "$(cat "$E2E_DIR/s/redis.pid")"
+redis_pid=$(cat "$E2E_DIR/s/redis.pid")
+kill -KILL "$redis_pid"
 ok $? "Redis is killed in the middle of an import"
 for path in /v1/me /v1/usage /v1/wallets /v1/companies; do
     api GET $path
@@ -28,6 +29,8 @@ stop_server
 is "$server_code" 0 "the server ends with 0 while Redis is away"
 start_server
 ok $? "and starts without it"
+is_gone() { ! kill -0 "$redis_pid" 2>/dev/null; }
+until_true 20 is_gone
 rm -f "$E2E_DIR/s/redis.sock"
 scripts/services start "$E2E_DIR/s" 2>"$dir/services.log"
 is_connected() {
