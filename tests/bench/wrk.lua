@@ -68,6 +68,7 @@ function done(summary, latency)
   end
   local e = summary.errors
   local line = '\n{"requests":%d,"usecs":%d,"accepted":%d,"failed":%d,"p50":%d,"p99":%d,"p999":%d,"why":%q}\n'
-  io.write(line:format(summary.requests, summary.duration, all, bad + e.connect + e.read + e.write + e.status + e.timeout,
-      latency:percentile(50), latency:percentile(99), latency:percentile(99.9), why))
+  bad = bad + e.connect + e.read + e.write + e.status + e.timeout
+  io.write(line:format(summary.requests, summary.duration, all, bad, latency:percentile(50), latency:percentile(99),
+    latency:percentile(99.9), why))
 end
