@@ -37,7 +37,7 @@ quick "usage" '503|504'
 kill -0 $server_pid
 ok $? "the server lives"
 
-is_gone() { ! kill -0 "$mariadb_pid" 2>/dev/null; }
+is_gone() { ! runs "$mariadb_pid"; }
 until_true 20 is_gone
 scripts/services start "$E2E_DIR/s" 2>"$dir/services.log"
 until_true 20 is_ready

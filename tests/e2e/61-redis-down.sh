@@ -29,7 +29,7 @@ stop_server
 is "$server_code" 0 "the server ends with 0 while Redis is away"
 start_server
 ok $? "and starts without it"
-is_gone() { ! kill -0 "$redis_pid" 2>/dev/null; }
+is_gone() { ! runs "$redis_pid"; }
 until_true 20 is_gone
 rm -f "$E2E_DIR/s/redis.sock"
 scripts/services start "$E2E_DIR/s" 2>"$dir/services.log"

@@ -62,6 +62,10 @@ until_true() {
     done
 }
 
+runs() { # PID: not dead, and not dead and uncollected either
+    kill -0 "$1" 2>/dev/null && ! grep -qs '^State:[[:space:]]*Z' "/proc/$1/status"
+}
+
 # --- database
 sql() { # as the owner: rows without headers
     mariadb --defaults-extra-file="$dir/my.cnf" --batch --skip-column-names "$database" -e "$1"
