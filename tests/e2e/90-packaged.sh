@@ -35,9 +35,7 @@ like "$alpn" 'No ALPN negotiated|no application protocol' "ALPN: h2 alone is not
 protocol=$(curl -s -o /dev/null --http2 -w '%{http_code} %{http_version}' "http://127.0.0.1:$port/healthz")
 is "$protocol" "200 1.1" "Upgrade: h2c is not followed"
 raw() { # sends standard input to the plain port, prints the answer
-    timeout 5 node -e 'const s=require("net").connect(+process.argv[1],"127.0.0.1");process.stdin.pipe(s,{end:false});
-        s.on("data",(d)=>process.stdout.write(d.toString("latin1")));s.on("close",()=>process.exit())
-        setTimeout(()=>process.exit(),1500)' "$port"
+    python3 tests/e2e/raw.py "127.0.0.1:$port"
 }
 like "$(printf 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0' | raw | head -n 1)" '^HTTP/1.1 400' "prior knowledge is refused"
 
