@@ -237,11 +237,11 @@ static int apply_all(struct tg_sqlconn *conn, struct plan *plan, tg_migrate_prog
         return -1;
     for (size_t i = 0; i < plan->n; i++) {
         struct migration *m = &plan->list[i];
-        if (m->state == TG_MIGRATION_PENDING) {
-            int status = apply(conn, m, err_r);
-            m->state = status == 0 ? TG_MIGRATION_APPLIED : TG_MIGRATION_FAILED;
-            *n_applied += status == 0;
-        }
+        if (m->state == TG_MIGRATION_APPLIED)
+            continue;
+        int status = apply(conn, m, err_r);
+        m->state = status == 0 ? TG_MIGRATION_APPLIED : TG_MIGRATION_FAILED;
+        *n_applied += status == 0;
         if (fn != NULL)
             fn(m->name, m->state, i + 1, plan->n, arg);
         if (m->state == TG_MIGRATION_FAILED)

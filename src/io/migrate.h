@@ -16,7 +16,7 @@
 enum tg_migration_state { TG_MIGRATION_PENDING, TG_MIGRATION_APPLIED, TG_MIGRATION_CHANGED, TG_MIGRATION_FAILED };
 typedef void tg_migrate_progress_fn(const char *name, enum tg_migration_state state, size_t nth, size_t of, void *arg);
 
-/* Applies what is pending; *n_applied_r of them. */
+/* Applies what is pending, *n_applied_r of them; fn hears of these only. */
 int tg_migrate_up(struct tg_sqlconn *conn, const char *dir, tg_migrate_progress_fn *fn, void *arg, size_t *n_applied_r,
                   struct tg_err *err_r) TG_MUST_CHECK;
 /* Reports every migration; changes nothing. *n_pending_r counts what up would do. */

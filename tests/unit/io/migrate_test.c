@@ -72,8 +72,10 @@ TEST(pending_migrations_run_once_in_order_and_are_reported)
     ok(tg_migrate_up(conn, folder, on_progress, &seen, &n, &err) == 0, "%s", err.text);
     is_uint(n, 2);
     is_str(seen.text, "0001_one=1 1/2;0002_two=1 2/2;");
-    is_int(up(conn, &n, &err), 0);
+    seen.text[0] = '\0';
+    ok(tg_migrate_up(conn, folder, on_progress, &seen, &n, &err) == 0, "%s", err.text);
     is_uint(n, 0);
+    is_str(seen.text, "");
     write_file("0003_three.sql", "INSERT INTO one VALUES (3, 4)");
     is_int(up(conn, &n, &err), 0);
     is_uint(n, 1);
