@@ -75,6 +75,15 @@ is "$(header access-control-allow-origin)" https://console.example.com "CORS: an
 secure GET /v1/me -H 'Origin: https://evil.example.com'
 is "$status $(header access-control-allow-origin)" "200 " "another origin is not named"
 
+# --- bodies that are too large
+head -c 3000000 /dev/zero >"$dir/large"
+for http in http1.1 http2; do
+    secure POST /v1/companies --$http -H 'Content-Type: application/json' --data-binary "@$dir/large"
+    problem 413 body_too_large "over $http curl shows the answer to a body that is too large"
+    secure POST /v1/companies --$http -H 'Content-Type: application/json' -H 'Transfer-Encoding: chunked' -T "$dir/large"
+    problem 413 body_too_large "… also to one that does not say how large it is"
+done
+
 # --- ids
 secure GET /v1/me -H 'X-Request-Id: my-own-id.1'
 is "$(header x-request-id)" my-own-id.1 "a request id is given back"
