@@ -207,7 +207,8 @@ static int add_unix(h2o_configurator_command_t *cmd, h2o_configurator_context_t 
 /* getaddrinfo() would take 99999 for 34463. */
 static bool is_port(const char *text)
 {
-    return *text != '\0' && strlen(text) <= 5 && text[strspn(text, "0123456789")] == '\0' && strtol(text, NULL, 10) <= 65535;
+    return *text != '\0' && strlen(text) <= 5 && text[strspn(text, "0123456789")] == '\0' &&
+           strtol(text, NULL, 10) <= 65535;
 }
 
 static int add_tcp(h2o_configurator_command_t *cmd, h2o_configurator_context_t *ctx, yoml_t *node,
