@@ -118,7 +118,8 @@ static void answer_too_late(struct tg_engine *e, struct tg_queued *q)
     else if (q->last_err.code == TG_ERR_CONFLICT)
         tg_err_set(&err, TG_ERR_BUSY, "a wallet was in use for too long; send it again");
     else
-        tg_err_set(&err, TG_ERR_UPSTREAM, "the database takes nothing at present; nothing was stored, send it again later");
+        tg_err_set(&err, TG_ERR_UPSTREAM,
+                   "the database takes nothing at present; nothing was stored, send it again later");
     answer_error(e, q, &err);
 }
 

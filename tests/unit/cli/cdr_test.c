@@ -34,20 +34,22 @@ static const char *event_of(const char *row)
 
 TEST(an_answered_call_begins_when_it_is_answered)
 {
-    is_str(event_of("c1,t01,inbound,+4930,2026-07-14T11:00:03.944Z,2026-07-14T11:00:23.642Z,2026-07-14T11:00:42.770Z,"
-                    "19128,answered\n"),
-           "{\"company\":\"co_1\",\"event_id\":\"c1\",\"event_time\":\"2026-07-14T11:00:23.642Z\",\"meter\":\"call."
-           "seconds\",\"properties\":{\"answered_at\":\"2026-07-14T11:00:23.642Z\",\"direction\":\"inbound\",\"duration_"
-           "ms\":19128,\"ended_at\":\"2026-07-14T11:00:42.770Z\",\"started_at\":\"2026-07-14T11:00:03.944Z\",\"status\":"
-           "\"answered\",\"to\":\"+4930\"},\"quantity\":\"19.128\",\"source\":\"gw\"}");
+    is_str(
+        event_of("c1,t01,inbound,+4930,2026-07-14T11:00:03.944Z,2026-07-14T11:00:23.642Z,2026-07-14T11:00:42.770Z,"
+                 "19128,answered\n"),
+        "{\"company\":\"co_1\",\"event_id\":\"c1\",\"event_time\":\"2026-07-14T11:00:23.642Z\",\"meter\":\"call."
+        "seconds\",\"properties\":{\"answered_at\":\"2026-07-14T11:00:23.642Z\",\"direction\":\"inbound\",\"duration_"
+        "ms\":19128,\"ended_at\":\"2026-07-14T11:00:42.770Z\",\"started_at\":\"2026-07-14T11:00:03.944Z\",\"status\":"
+        "\"answered\",\"to\":\"+4930\"},\"quantity\":\"19.128\",\"source\":\"gw\"}");
 }
 
 TEST(an_unanswered_call_begins_when_it_was_started)
 {
-    is_str(event_of("c2,t01,outbound,+33,2026-07-14T11:00:05Z,,,0,no_answer\n"),
-           "{\"company\":\"co_1\",\"event_id\":\"c2\",\"event_time\":\"2026-07-14T11:00:05Z\",\"meter\":\"call.seconds\","
-           "\"properties\":{\"direction\":\"outbound\",\"duration_ms\":0,\"started_at\":\"2026-07-14T11:00:05Z\","
-           "\"status\":\"no_answer\",\"to\":\"+33\"},\"quantity\":\"0\",\"source\":\"gw\"}");
+    is_str(
+        event_of("c2,t01,outbound,+33,2026-07-14T11:00:05Z,,,0,no_answer\n"),
+        "{\"company\":\"co_1\",\"event_id\":\"c2\",\"event_time\":\"2026-07-14T11:00:05Z\",\"meter\":\"call.seconds\","
+        "\"properties\":{\"direction\":\"outbound\",\"duration_ms\":0,\"started_at\":\"2026-07-14T11:00:05Z\","
+        "\"status\":\"no_answer\",\"to\":\"+33\"},\"quantity\":\"0\",\"source\":\"gw\"}");
 }
 
 TEST(a_duration_that_is_no_whole_number_names_its_column)
