@@ -230,6 +230,7 @@ static void connect_failed(struct tg_dbmember *m, const struct tg_err *err)
     struct tg_err copy = *err;
     TG_LOG_WARN("db_connect_finished", TG_LOG_ERR(&copy), TG_LOG_INT("waiting", (int64_t)pool->n_waiting));
     pool->stats.errors++;
+    pool->n_failures++;
     member_free(m);
     if (!pool->is_closing && !tg_timer_is_armed(&pool->reconnect))
         start_backoff(pool);
@@ -273,7 +274,8 @@ static void on_resolved(const struct tg_addresses *addresses, const struct tg_er
     }
     /* With TLS libmariadb checks the certificate against the name it connects to, so it gets the name and looks it
      * up once more: the resolver has just answered. */
-    tg_address_format(&addresses->list[0], address);
+    /* A name may have an address where nobody listens (localhost is ::1, too): each failure turns to the next. */
+    tg_address_format(&addresses->list[pool->n_failures % addresses->n], address);
     tg_dbconn_connect(m->conn, pool->url.tls_verify ? pool->url.host : address, pool->set.connect_timeout_ms,
                       on_connected, m);
 }

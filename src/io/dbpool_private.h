@@ -26,6 +26,7 @@ struct tg_dbpool {
     size_t n_waiting;
     size_t n_alive; /* operations and transactions whose end is still to come: close waits for them */
     uint32_t backoff_ms;
+    unsigned n_failures; /* chooses among the addresses of the host's name */
     struct tg_timer reconnect;
     unsigned n_lost; /* connections to be replaced, for the statistics */
     unsigned seed;

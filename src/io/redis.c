@@ -44,6 +44,7 @@ struct link {
     int events;
     struct tg_timer timer; /* DOWN: the next attempt; CONNECTING: its end */
     uint32_t backoff_ms;
+    unsigned n_attempts;
     uint64_t heard_ms; /* when the server last said something */
     bool is_wanted;
 };
@@ -308,7 +309,8 @@ static void on_resolved(const struct tg_addresses *addresses, const struct tg_er
     } else if (err != NULL) {
         link_down(link, err->text);
     } else {
-        tg_address_format(&addresses->list[0], address);
+        /* A name may have an address where nobody listens (localhost is ::1, too): each attempt takes the next. */
+        tg_address_format(&addresses->list[link->n_attempts++ % addresses->n], address);
         connect_to(link, address);
     }
 }
