@@ -25,7 +25,9 @@ static char *read_shared(const char *name, size_t *len_r)
     while ((n = fread(piece, 1, sizeof(piece), file)) > 0)
         tg_strbuf_append(&text, piece, n);
     fclose(file);
-    return tg_strbuf_take(&text, len_r);
+    char *bytes = tg_strbuf_take(&text, len_r);
+    tg_strbuf_deinit(&text);
+    return bytes;
 }
 
 /* Stores the rows as version 2 of the fixture's deck, as tg.decks and catalog/store.lua do. */
