@@ -11,7 +11,7 @@
 --          lines = { { kind = "connect" | "usage" | "bundle" | "min" | "cap", from_s?, seconds?, row?, prefix?,
 --                      per_minute?, bundle?, amount = decimal }, … },
 --          counter_s?, bundles? = {[id] = seconds}, balances? = {[id] = decimal} }    when state has them
--- The deck that prices is cap.deck. The rules R1 to R14 are rating.md's.
+-- The deck that prices is cap.deck. The rules R1 to R14 are in pricing/rating.md.
 
 --- The result that charges nothing and leaves the state as it is.
 local function charge_nothing(state, status, why, cap)

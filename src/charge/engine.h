@@ -2,7 +2,7 @@
  *
  * One plain thread a process, with blocking SQL and rule VMs of its own. Loop
  * threads validate, copy and submit; what queued while the last transaction
- * committed forms the next one (architecture.md, decision 5). A transaction:
+ * committed forms the next one (src/README.md). A transaction:
  * lock the wallets it needs, ascending, SKIP LOCKED → read what is already there
  * → rate → decide in arrival order → write with a few bulk statements → commit.
  *

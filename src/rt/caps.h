@@ -31,8 +31,8 @@ bool tg_caps_push(lua_State *L, const char *name, struct tg_caps *caps);
  * 'x'", writing raises. strict false: a missing name reads as nil. */
 void tg_caps_freeze(lua_State *L, const char *what, bool strict);
 
-/* caps_box.c - the environment of rules (rules.md §2). Pushes the table that becomes _ENV: only the names of the table
- * at `allow`: { base = {"assert", …}, string = {…}, … }. Raises when it names what is not ours to give. */
+/* caps_box.c - the environment of rules. Pushes the table that becomes _ENV: only the names of the table (of
+ * lua/core/allow.lua) at `allow`: { base = {"assert", …}, string = {…}, … }. Raises when it names what is not ours to give. */
 void tg_caps_push_env(lua_State *L, int allow, struct tg_caps *caps);
 /* Pushes an `allow` with every name there is. */
 void tg_caps_push_allow_all(lua_State *L);

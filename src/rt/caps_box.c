@@ -1,6 +1,6 @@
 /* caps_box - the environment that rules run in: few names, none of them able to hang, crash or surprise.
  *
- * What is not here matters most (rules.md §2): no setmetatable (finalizers and handlers run with hooks off), no
+ * What is not here matters most: no setmetatable (finalizers and handlers run with hooks off), no
  * coroutine (hooks are not inherited), no load, no xpcall, no patterns. What is here and could take unbounded time in
  * one C call, where the count hook cannot see it, has bounds. What differs from process to process (the order of
  * pairs, the address that tostring prints) is made the same or refused.

@@ -1,5 +1,6 @@
 /* num - decimals as Lua values: userdata with arithmetic, for application and
- * rule VMs alike (no __concat, see architecture.md: it can crash Lua 5.4.4). */
+ * rule VMs alike. No __concat: one that grows the stack crashes Lua 5.4.4 (fixed by
+ * upstream commit 603b2c64, not in Debian 12). */
 #ifndef TG_RT_NUM_H
 #define TG_RT_NUM_H
 

@@ -3,12 +3,12 @@
  * A rule VM is built from the rules.lua files of a tg_luasource (or a bundle, later), off the loop; one a thread.
  * Calls run to completion. Input is pushed and the result read inside one protected call, by the caller's two
  * functions: nothing else touches the state. Limits: TG_RULES_DEADLINE_US, TG_RULES_MEMORY over the baseline,
- * count hook each 100 instructions, re-armed at 1 after the first kill. One call at a time, on any one thread. A VM that met a limit reports
- * tg_rules_is_spoilt() and is replaced by its owner.
+ * count hook each 100 instructions, re-armed at 1 after the first kill. One call at a time, on any one thread. A VM that
+ * met a limit reports tg_rules_is_spoilt() and is replaced by its owner.
  *
  * A call's input and result are its own, capabilities and libs are read-only at their first level. What a file keeps in
  * its own locals (an upvalue that is assigned, a table inside a lib that is written) does outlive the call: rules must
- * be written without, which nothing refuses yet (rules.md §3.1 does, when bundles are published).
+ * be written without. Nothing refuses it here: that is for whoever publishes a bundle.
  */
 #ifndef TG_RT_RULES_H
 #define TG_RT_RULES_H
