@@ -56,7 +56,7 @@ void tg_cli_print_completion(const struct tg_command *const *commands)
 }
 
 /* roff: a backslash and a dot or quote at the beginning of a line are special, a hyphen would become typographic. */
-static void print_roff(const char *text)
+static void print_escaped(const char *text)
 {
     bool at_line_start = true;
     for (; *text != '\0'; ++text) {
@@ -74,6 +74,11 @@ static void print_roff(const char *text)
         } else
             putchar(*text);
     }
+}
+
+static void print_roff(const char *text)
+{
+    print_escaped(text);
     putchar('\n');
 }
 
@@ -88,10 +93,11 @@ void tg_cli_print_manual(const struct tg_command *const *commands)
         printf(".PP\n");
         print_roff((*commands)->details);
         for (const struct tg_option *o = (*commands)->options; o != NULL && o->name != NULL; ++o) {
-            printf(".TP\n.B \\-\\-");
-            print_roff(o->name);
+            printf(".TP\n\\fB\\-\\-");
+            print_escaped(o->name);
             if (o->value != NULL)
-                printf("\\fI%s\\fR:\n", o->value);
+                printf("\\fR \\fI%s", o->value);
+            printf("\\fR\n");
             print_roff(o->help);
         }
     }

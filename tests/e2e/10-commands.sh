@@ -31,7 +31,7 @@ while read -r command; do
     esac
     grep -q "^\.SS tollgate $command" <<<"$man" || missing="$missing man:$command"
     for option in $(sed -n 's/^  --\([a-z-]*\).*/\1/p' <<<"$help"); do
-        [ "$option" = help ] || grep -qxF -- ".B --$option" <<<"$plain_man" || missing="$missing man:$command:--$option"
+        [ "$option" = help ] || grep -qF -- "\\fB--$option\\fR" <<<"$plain_man" || missing="$missing man:$command:--$option"
         complete_line tollgate $command "--$option" | grep -qx -- "--$option" || missing="$missing completion:$command:--$option"
     done
 done <<<"$commands"
