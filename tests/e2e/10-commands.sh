@@ -37,7 +37,7 @@ while read -r command; do
 done <<<"$commands"
 is "$missing" "" "every command and option is in the manual and in the completion"
 if command -v man >/dev/null; then
-    printf '%s\n' "$man" | man -l - >"$dir/man.txt" 2>"$dir/man.err"
+    printf '%s\n' "$man" | LC_ALL=C.UTF-8 man -l - >"$dir/man.txt" 2>"$dir/man.err"
     is "$? $(cat "$dir/man.err")" "0 " "man renders it without a complaint"
     like "$(cat "$dir/man.txt")" 'tollgate import cdrs' "… with its commands"
 else

@@ -16,7 +16,8 @@ refused=$("$TOLLGATE" config check --conf "$dir/h2.conf" 2>&1)
 is "$?" 1 "\`http2: ON\` is refused"
 like "$refused" 'h2\.conf:4:12: listen: .http2: ON. needs the hardened libh2o' "… with its place and the reason"
 TOLLGATE_HTTP2=OFF "$TOLLGATE" config check --conf h2o.conf >"$dir/check.out" 2>&1
-like "$(cat "$dir/check.out")" 'TLS|tls|certificate|ok|OK' "h2o.conf with TOLLGATE_HTTP2=OFF gets further"
+# fine where scripts/run has made its certificates, else the certificate is what is missing
+like "$(cat "$dir/check.out")" 'h2o\.conf is fine|certificate' "h2o.conf with TOLLGATE_HTTP2=OFF gets further"
 
 # --- protocols
 write_conf <<END
