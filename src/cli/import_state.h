@@ -2,9 +2,10 @@
  * goes on where it was.
  *
  * One file for each (server, source, deck, contents, batch size) below
- * ${XDG_STATE_HOME:-~/.local/state}/tollgate/imports. It is written before a
- * batch is counted as sent; batch n of import I always carries the key "I-n"
- * and the same rows, so sending it again gets the first answer.
+ * ${XDG_STATE_HOME:-~/.local/state}/tollgate/imports. It is written after
+ * each batch's answer, with the counts; batch n of import I always carries the
+ * key "I-n" and the same rows, so one that was answered and not yet written
+ * down is sent again and gets the first answer.
  */
 #ifndef TG_CLI_IMPORT_STATE_H
 #define TG_CLI_IMPORT_STATE_H
