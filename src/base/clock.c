@@ -1,15 +1,12 @@
-/* clock - the only source of time.
- *
- * Dates are computed here and not by gmtime(): no time zone file, no lock, the same for every year.
- * Days are counted from 1 March of year 0, so that the leap day is a year's last
- * (Howard Hinnant, "chrono-compatible low-level date algorithms").
- */
+/* clock - the only source of time. Dates are computed by base/date and not by gmtime(): no time zone file, no lock. */
 #include "base/clock.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <string.h>
 #include <time.h>
+
+#include "base/date.h"
 
 #define SECOND_US INT64_C(1000000)
 #define DAY_S INT64_C(86400)
@@ -60,28 +57,14 @@ static int64_t floor_div(int64_t a, int64_t b)
     return a / b - (a % b < 0);
 }
 
-/* Days since 1970-01-01 of a date, year >= 1. */
-static int64_t days_of(int year, int month, int day)
-{
-    int64_t y = year - (month <= 2);
-    int64_t era = y / 400, year_of_era = y % 400;
-    int64_t day_of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
-    int64_t day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-    return era * 146097 + day_of_era - 719468;
-}
-
 static struct civil civil_of(int64_t us)
 {
     int64_t seconds = floor_div(us, SECOND_US), days = floor_div(seconds, DAY_S);
-    int64_t of_day = seconds - days * DAY_S, shifted = days + 719468;
-    int64_t era = floor_div(shifted, 146097), day_of_era = shifted - era * 146097;
-    int64_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
-    int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    int64_t month_from_march = (5 * day_of_year + 2) / 153;
-    int month = (int)(month_from_march < 10 ? month_from_march + 3 : month_from_march - 9);
-    return (struct civil){.year = (int)(year_of_era + era * 400 + (month <= 2)),
-                          .month = month,
-                          .day = (int)(day_of_year - (153 * month_from_march + 2) / 5 + 1),
+    int64_t of_day = seconds - days * DAY_S;
+    struct tg_date date = tg_date_of_days(days);
+    return (struct civil){.year = date.year,
+                          .month = date.month,
+                          .day = date.day,
                           .hour = (int)(of_day / 3600),
                           .minute = (int)(of_day / 60 % 60),
                           .second = (int)(of_day % 60),
@@ -193,17 +176,11 @@ static int fraction(struct cursor *in, int digits_max)
     return micros;
 }
 
-static bool is_leap(int year)
-{
-    return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-}
-
 static bool is_civil(const struct civil *c)
 {
-    static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
     if (c->year < 1 || c->month < 1 || c->month > 12 || c->day < 1)
         return false;
-    if (c->day > days[c->month - 1] + (c->month == 2 && is_leap(c->year)))
+    if (c->day > tg_date_month_days(c->year, c->month))
         return false;
     return c->hour <= 23 && c->minute <= 59 && c->second <= 59;
 }
@@ -230,7 +207,7 @@ static struct civil read_civil(struct cursor *in)
 static int64_t instant(const struct civil *c)
 {
     int64_t of_day = c->hour * INT64_C(3600) + c->minute * INT64_C(60) + c->second;
-    return (days_of(c->year, c->month, c->day) * DAY_S + of_day) * SECOND_US + c->micros;
+    return (tg_date_days(c->year, c->month, c->day) * DAY_S + of_day) * SECOND_US + c->micros;
 }
 
 /* "Z" or "+hh:mm", in seconds east. */

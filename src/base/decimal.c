@@ -312,6 +312,18 @@ int tg_decimal_mul_div(struct tg_decimal a, int64_t num, int64_t den, int places
                     (a.units < 0) != (num < 0), d_r, err_r);
 }
 
+int tg_decimal_ratio(struct tg_decimal a, struct tg_decimal num, struct tg_decimal den, int places,
+                     enum tg_rounding mode, struct tg_decimal *d_r, struct tg_err *err_r)
+{
+    u128 divisor;
+    assert(places >= 0 && places <= PLACES);
+    assert(den.units > 0);
+    if (__builtin_mul_overflow(magnitude(den.units), pow10_of(PLACES - places), &divisor) || divisor >= limit())
+        return out_of_range(err_r);
+    return scale_to(magnitude(a.units), magnitude(num.units), divisor, places, mode, (a.units < 0) != (num.units < 0),
+                    d_r, err_r);
+}
+
 int tg_decimal_round(struct tg_decimal a, int places, enum tg_rounding mode, struct tg_decimal *d_r,
                      struct tg_err *err_r)
 {

@@ -49,6 +49,10 @@ int tg_decimal_div(struct tg_decimal a, struct tg_decimal b, int places, enum tg
 /* a * num / den in one step, rounded once: price per minute * seconds / 60. den > 0. */
 int tg_decimal_mul_div(struct tg_decimal a, int64_t num, int64_t den, int places, enum tg_rounding mode,
                        struct tg_decimal *d_r, struct tg_err *err_r) TG_MUST_CHECK;
+/* a * num / den of decimals in one step, rounded once: a cross rate of two rates. den above 0; INPUT when the result or
+ * den * 10^(12 - places) leaves the range. */
+int tg_decimal_ratio(struct tg_decimal a, struct tg_decimal num, struct tg_decimal den, int places,
+                     enum tg_rounding mode, struct tg_decimal *d_r, struct tg_err *err_r) TG_MUST_CHECK;
 int tg_decimal_round(struct tg_decimal a, int places, enum tg_rounding mode, struct tg_decimal *d_r,
                      struct tg_err *err_r) TG_MUST_CHECK;
 /* The integer value; 0 when it has a fraction or does not fit, 1 when it does. */

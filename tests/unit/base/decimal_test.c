@@ -520,6 +520,10 @@ TEST(twenty_thousand_random_results_equal_schoolbook_arithmetic)
         struct big big_m = big_of((u128)m);
         fits = slow(big_a, big_of(magnitude(n)), big_mul(&big_m, &unit), places, mode, &units);
         compare(tg_decimal_mul_div(a, n, m, places, mode, &d, NULL), d, fits, units, (a.units < 0) != (n < 0));
+        struct tg_decimal rate = {random_decimal().units % (1000000 * (__int128)ONE)}, den = {(__int128)m};
+        fits = slow(big_a, big_of(magnitude(rate.units)), big_mul(&big_m, &unit), places, mode, &units);
+        compare(tg_decimal_ratio(a, rate, den, places, mode, &d, NULL), d, fits, units,
+                (a.units < 0) != (rate.units < 0));
     }
 }
 
