@@ -8,10 +8,10 @@
 --   money       the field of the answer that shadow and backtest add up, a decimal
 --   asked_by    the file that asks; or awaits: the feature that will. Until then nobody may ask
 --
--- A type is "integer" | "decimal" | "string" | "boolean" | "time" (µs since 1970) | "any", with "?" when it may be
--- absent, or a table: { type, min, max } | { enum } | { list = T, max } | { map = T } | { record = { name = T }, open };
--- open: unknown names are let through; `doc` says what it is, `optional` that it may be absent. A decimal is given as a
--- decimal or its text, and answered as a decimal: no float, no text.
+-- A type is "integer" | "decimal" | "string" | "boolean" | "time" | "any", with "?" when it may be absent, or a table:
+-- { type, min, max } | { enum } | { list = T, max } | { map = T } | { record = { name = T }, open }. A time is in µs
+-- since 1970. open: unknown names pass; `doc` says what it is, `optional` that it may be absent. A decimal is
+-- given as a decimal or its text, and answered as a decimal: no float, no text.
 
 -- Shorthands, so that a field is a line.
 local function a(type, doc, min, max)
