@@ -1,4 +1,4 @@
-/* caps - what a rule may call: the deck, text and log; decimals are in num.c, the calendar in caps_calendar.c. */
+/* caps - what a rule may call: the deck, text and log; decimals are in num.c, the others in caps_<name>.c. */
 #include "rt/caps.h"
 
 #include <stdlib.h>
@@ -271,6 +271,12 @@ bool tg_caps_push(lua_State *L, const char *name, struct tg_caps *caps)
     luaL_checkstack(L, 8, "capabilities");
     if (strcmp(name, "decimal") == 0)
         tg_num_open(L);
+    else if (strcmp(name, "money") == 0)
+        tg_caps_push_money(L);
+    else if (strcmp(name, "fx") == 0)
+        tg_caps_push_fx(L, caps);
+    else if (strcmp(name, "flags") == 0)
+        tg_caps_push_flags(L, caps);
     else if (strcmp(name, "calendar") == 0)
         tg_caps_push_calendar(L);
     else if (strcmp(name, "deck") == 0)

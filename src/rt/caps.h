@@ -4,7 +4,7 @@
  * VMs and, as tgcaps.so, under busted. Functions raise on wrong arguments (a bug of the rule), and return nil when
  * the world has no answer.
  *
- * The names of capabilities are decimal, deck, calendar, text, log.
+ * The names of capabilities are decimal, money, deck, fx, calendar, flags, text, log.
  */
 #ifndef TG_RT_CAPS_H
 #define TG_RT_CAPS_H
@@ -12,13 +12,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <jansson.h>
 #include <lua.h>
 
 #include "rt/deck.h"
+#include "rt/fxtable.h"
 
 /* What the capabilities of one state look at and report to. It outlives the state. */
 struct tg_caps {
     const struct tg_deck *deck; /* of the running call; NULL: any lookup finds nothing */
+    const struct tg_fx *fx; /* likewise; NULL: no rate is known */
+    const json_t *flags; /* likewise, an object; NULL: all are off */
     const char *tag; /* name of the running rule, stands in its log lines */
     uint32_t n_logged; /* lines of the running call */
     bool killed; /* a limit was met: no pcall of the rule goes on from there */
@@ -39,6 +43,11 @@ void tg_caps_push_allow_all(lua_State *L);
 /* Gives strings a locked metatable: ("x"):len() and the like use the same functions, "10" + 1 is an error. For a state
  * that runs nothing but rules. */
 void tg_caps_lock_strings(lua_State *L, int env);
+
+/* caps_money.c, caps_fx.c, caps_flags.c */
+void tg_caps_push_money(lua_State *L);
+void tg_caps_push_fx(lua_State *L, struct tg_caps *caps);
+void tg_caps_push_flags(lua_State *L, struct tg_caps *caps);
 
 /* caps_calendar.c - local time, weekdays and the windows of a plan. */
 void tg_caps_push_calendar(lua_State *L);

@@ -59,7 +59,7 @@ static int raise_err(lua_State *L, const char *what, const struct tg_err *err)
     return luaL_error(L, "%s: %s", what, err->text);
 }
 
-static int check_places(lua_State *L, int idx, const char *what)
+int tg_num_check_places(lua_State *L, int idx, const char *what)
 {
     int is_int;
     lua_Integer places = lua_tointegerx(L, idx, &is_int);
@@ -68,7 +68,7 @@ static int check_places(lua_State *L, int idx, const char *what)
     return (int)places;
 }
 
-static enum tg_rounding check_mode(lua_State *L, int idx, const char *what)
+enum tg_rounding tg_num_check_rounding(lua_State *L, int idx, const char *what)
 {
     enum tg_rounding mode = TG_ROUND_HALF_UP;
     const char *name = lua_type(L, idx) == LUA_TSTRING ? lua_tostring(L, idx) : "";
@@ -116,8 +116,8 @@ static int l_mul(lua_State *L)
 {
     struct tg_err err;
     struct tg_decimal out, a = tg_num_check(L, 1, "decimal.mul"), b = tg_num_check(L, 2, "decimal.mul");
-    int places = check_places(L, 3, "decimal.mul");
-    if (tg_decimal_mul(a, b, places, check_mode(L, 4, "decimal.mul"), &out, &err) != 0)
+    int places = tg_num_check_places(L, 3, "decimal.mul");
+    if (tg_decimal_mul(a, b, places, tg_num_check_rounding(L, 4, "decimal.mul"), &out, &err) != 0)
         return raise_err(L, "decimal.mul", &err);
     tg_num_push(L, out);
     return 1;
@@ -128,8 +128,8 @@ static int l_div(lua_State *L)
 {
     struct tg_err err;
     struct tg_decimal out, a = tg_num_check(L, 1, "decimal.div"), b = tg_num_check(L, 2, "decimal.div");
-    int places = check_places(L, 3, "decimal.div");
-    if (tg_decimal_div(a, b, places, check_mode(L, 4, "decimal.div"), &out, &err) != 0)
+    int places = tg_num_check_places(L, 3, "decimal.div");
+    if (tg_decimal_div(a, b, places, tg_num_check_rounding(L, 4, "decimal.div"), &out, &err) != 0)
         return raise_err(L, "decimal.div", &err);
     tg_num_push(L, out);
     return 1;
@@ -142,9 +142,9 @@ static int l_muldiv(lua_State *L)
     struct tg_decimal out, a = tg_num_check(L, 1, "decimal.muldiv");
     if (!lua_isinteger(L, 2) || !lua_isinteger(L, 3) || lua_tointeger(L, 3) <= 0)
         return luaL_error(L, "decimal.muldiv: num and den must be whole numbers, den above 0");
-    int places = check_places(L, 4, "decimal.muldiv");
-    if (tg_decimal_mul_div(a, lua_tointeger(L, 2), lua_tointeger(L, 3), places, check_mode(L, 5, "decimal.muldiv"),
-                           &out, &err) != 0)
+    int places = tg_num_check_places(L, 4, "decimal.muldiv");
+    if (tg_decimal_mul_div(a, lua_tointeger(L, 2), lua_tointeger(L, 3), places,
+                           tg_num_check_rounding(L, 5, "decimal.muldiv"), &out, &err) != 0)
         return raise_err(L, "decimal.muldiv", &err);
     tg_num_push(L, out);
     return 1;
@@ -155,8 +155,8 @@ static int l_round(lua_State *L)
 {
     struct tg_err err;
     struct tg_decimal out, a = tg_num_check(L, 1, "decimal.round");
-    int places = check_places(L, 2, "decimal.round");
-    if (tg_decimal_round(a, places, check_mode(L, 3, "decimal.round"), &out, &err) != 0)
+    int places = tg_num_check_places(L, 2, "decimal.round");
+    if (tg_decimal_round(a, places, tg_num_check_rounding(L, 3, "decimal.round"), &out, &err) != 0)
         return raise_err(L, "decimal.round", &err);
     tg_num_push(L, out);
     return 1;
@@ -173,7 +173,7 @@ static int l_format(lua_State *L)
     }
     struct tg_err err;
     struct tg_decimal cut = a;
-    int places = check_places(L, 2, "decimal.format");
+    int places = tg_num_check_places(L, 2, "decimal.format");
     if (tg_decimal_round(a, places, TG_ROUND_DOWN, &cut, &err) != 0)
         return raise_err(L, "decimal.format", &err);
     if (tg_decimal_cmp(a, cut) != 0)
