@@ -5,6 +5,9 @@
  *   box:env()                             -- _ENV for a rule file
  *   box:cap("decimal")                    -- a capability; nil when there is none of that name
  *   box:set_deck(tgcaps.deck{ {prefix = "1", per_minute = "0.06", initial_s = 60, increment_s = 60}, … })
+ *   box:set_fx(tgcaps.fx{ base = "EUR", days = { ["2026-04-13"] = { USD = "1.1684" } } })
+ *   box:set_fx(tgcaps.fx(csv_text, "EUR")) -- the ECB's table
+ *   box:set_flags{ new_invoice = true }
  *   tgcaps.time("2026-07-15T10:00:00Z")   -- µs
  *   tgcaps.read_deck(csv_text)       -- {rows, priced, blocked, rejected, rejects}, deck
  */
@@ -17,9 +20,11 @@
 #include "rt/caps.h"
 #include "rt/deckcsv.h"
 #include "rt/num.h"
+#include "rt/rules.h"
 
 #define BOX "tgcaps.box"
 #define DECK "tgcaps.deck"
+#define FX "tgcaps.fx"
 
 struct deck_box { /* a userdata: what is made in it is freed with it, also when an error comes between */
     struct tg_deck_builder *builder;
@@ -181,6 +186,43 @@ static int l_read_deck(lua_State *L)
     return 2;
 }
 
+static int l_fx_gc(lua_State *L)
+{
+    tg_fx_unref(luaL_checkudata(L, 1, FX));
+    return 0;
+}
+
+/* The table at idx as JSON; raises when it holds what has none. */
+static json_t *check_json(lua_State *L, int idx)
+{
+    struct tg_err err;
+    luaL_checktype(L, idx, LUA_TTABLE);
+    json_t *json = tg_rules_read_json(L, idx, &err);
+    if (json == NULL)
+        luaL_error(L, "%s", err.text);
+    return json;
+}
+
+/* fx(text[, base]) reads the ECB's table, fx{base, days} what golden cases have */
+static int l_fx(lua_State *L)
+{
+    struct tg_err err;
+    int status;
+    size_t len;
+    struct tg_fx **fx = lua_newuserdatauv(L, sizeof(struct tg_fx *), 0);
+    *fx = NULL;
+    luaL_setmetatable(L, FX);
+    if (lua_istable(L, 1)) {
+        json_t *json = check_json(L, 1);
+        status = tg_fx_from_json(json, fx, &err);
+        json_decref(json);
+    } else {
+        const char *base = lua_isstring(L, 2) ? lua_tostring(L, 2) : "EUR", *text = luaL_checklstring(L, 1, &len);
+        status = tg_fx_parse_csv(text, len, base, fx, &err);
+    }
+    return status == 0 ? 1 : luaL_error(L, "%s", err.text);
+}
+
 static int l_time(lua_State *L)
 {
     size_t len;
@@ -195,11 +237,11 @@ static int l_time(lua_State *L)
 
 /* --- the box -------------------------------------------------------------------------------------------------------- */
 
-/* User values: 1 the environment, 2 the deck, which it keeps alive. */
+/* User values: 1 the environment; 2 the deck and 3 the rates, which it keeps alive. */
 static int l_new(lua_State *L)
 {
     luaL_checktype(L, 1, LUA_TTABLE);
-    struct tg_caps *caps = lua_newuserdatauv(L, sizeof(*caps), 2);
+    struct tg_caps *caps = lua_newuserdatauv(L, sizeof(*caps), 3);
     *caps = (struct tg_caps){.tag = "test"};
     luaL_setmetatable(L, BOX);
     tg_caps_push_env(L, 1, caps);
@@ -230,6 +272,32 @@ static int l_set_deck(lua_State *L)
     return 0;
 }
 
+static int l_set_fx(lua_State *L)
+{
+    struct tg_caps *caps = luaL_checkudata(L, 1, BOX);
+    lua_settop(L, 2);
+    caps->fx = lua_isnil(L, 2) ? NULL : *(struct tg_fx **)luaL_checkudata(L, 2, FX);
+    lua_setiuservalue(L, 1, 3);
+    return 0;
+}
+
+static int l_set_flags(lua_State *L)
+{
+    struct tg_caps *caps = luaL_checkudata(L, 1, BOX);
+    json_t *flags = lua_isnoneornil(L, 2) ? NULL : check_json(L, 2);
+    json_decref((json_t *)caps->flags);
+    caps->flags = flags;
+    return 0;
+}
+
+static int l_box_gc(lua_State *L)
+{
+    struct tg_caps *caps = luaL_checkudata(L, 1, BOX);
+    json_decref((json_t *)caps->flags);
+    caps->flags = NULL;
+    return 0;
+}
+
 /* freeze(table, what): the read-only view that lib/ files get */
 static int l_freeze(lua_State *L)
 {
@@ -240,18 +308,27 @@ static int l_freeze(lua_State *L)
     return 1;
 }
 
-static const luaL_Reg box_methods[] = {{"env", l_env}, {"cap", l_cap}, {"set_deck", l_set_deck}, {NULL, NULL}};
-static const luaL_Reg library[] = {{"new", l_new},   {"deck", l_deck},     {"read_deck", l_read_deck},
-                                   {"time", l_time}, {"freeze", l_freeze}, {NULL, NULL}};
+static const luaL_Reg box_methods[] = {
+    {"env", l_env}, {"cap", l_cap}, {"set_deck", l_set_deck}, {"set_fx", l_set_fx}, {"set_flags", l_set_flags},
+    {NULL, NULL}};
+static const luaL_Reg library[] = {{"new", l_new}, {"deck", l_deck}, {"read_deck", l_read_deck},
+                                   {"fx", l_fx},   {"time", l_time}, {"freeze", l_freeze},
+                                   {NULL, NULL}};
+
+static void make_metatable(lua_State *L, const char *name, lua_CFunction gc)
+{
+    luaL_newmetatable(L, name);
+    lua_pushcfunction(L, gc);
+    lua_setfield(L, -2, "__gc");
+}
 
 int luaopen_tgcaps(lua_State *L)
 {
-    luaL_newmetatable(L, BOX);
+    make_metatable(L, BOX, l_box_gc);
     luaL_newlib(L, box_methods);
     lua_setfield(L, -2, "__index");
-    luaL_newmetatable(L, DECK);
-    lua_pushcfunction(L, l_deck_gc);
-    lua_setfield(L, -2, "__gc");
+    make_metatable(L, DECK, l_deck_gc);
+    make_metatable(L, FX, l_fx_gc);
     luaL_newlib(L, library);
     return 1;
 }

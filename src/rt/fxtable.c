@@ -172,6 +172,8 @@ int tg_fx_parse_csv(const char *text, size_t len, const char *base, struct tg_fx
     struct tg_csv csv;
     struct header header;
     struct tg_err why;
+    if (!is_code(base, strlen(base)))
+        return tg_err_set(err_r, TG_ERR_INPUT, "the base is three letters like EUR");
     struct tg_fx_builder *builder = tg_fx_builder_new(base);
     tg_csv_init(&csv, text, len);
     int status = read_header(&csv, &header, &why) == 0 ? 1 : -1;
@@ -184,6 +186,51 @@ int tg_fx_parse_csv(const char *text, size_t len, const char *base, struct tg_fx
         (void)tg_err_set(err_r, TG_ERR_INPUT, "line %zu: %s", csv.line, why.text);
     tg_fx_builder_free(&builder);
     tg_csv_deinit(&csv);
+    return status;
+}
+
+/* --- JSON ---------------------------------------------------------------------------------------------------------- */
+
+static int add_day(struct tg_fx_builder *builder, const char *date, const json_t *rates, struct tg_err *err_r)
+{
+    int64_t day;
+    const char *currency;
+    json_t *rate;
+    struct tg_err why;
+    if (tg_date_parse(date, strlen(date), &day, &why) != 0)
+        return tg_err_set(err_r, TG_ERR_INPUT, "fx.days: %s", why.text);
+    if (!json_is_object(rates))
+        return tg_err_set(err_r, TG_ERR_INPUT, "fx.days.%s: rates by currency expected", date);
+    json_object_foreach((json_t *)rates, currency, rate)
+    {
+        struct tg_decimal d;
+        if (!json_is_string(rate))
+            return tg_err_set(err_r, TG_ERR_INPUT, "fx.days.%s.%s: a rate is a text like \"1.1684\"", date, currency);
+        if (tg_decimal_parse(json_string_value(rate), json_string_length(rate), &d, &why) != 0 ||
+            tg_fx_builder_add(builder, day, currency, strlen(currency), d, &why) != 0)
+            return tg_err_set(err_r, TG_ERR_INPUT, "fx.days.%s.%s: %s", date, currency, why.text);
+    }
+    return 0;
+}
+
+int tg_fx_from_json(const json_t *json, struct tg_fx **fx_r, struct tg_err *err_r)
+{
+    const char *date, *base = json_string_value(json_object_get(json, "base"));
+    json_t *rates;
+    int status = 0;
+    if (base == NULL || !is_code(base, strlen(base)))
+        return tg_err_set(err_r, TG_ERR_INPUT, "fx.base: three letters like EUR expected");
+    if (!json_is_object(json_object_get(json, "days")))
+        return tg_err_set(err_r, TG_ERR_INPUT, "fx.days: rates by date expected");
+    struct tg_fx_builder *builder = tg_fx_builder_new(base);
+    json_object_foreach(json_object_get(json, "days"), date, rates)
+    {
+        if (status == 0)
+            status = add_day(builder, date, rates, err_r);
+    }
+    if (status == 0)
+        status = tg_fx_build(&builder, fx_r, err_r);
+    tg_fx_builder_free(&builder);
     return status;
 }
 

@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <jansson.h>
+
 #include "base/decimal.h"
 #include "base/err.h"
 
@@ -35,6 +37,8 @@ void tg_fx_builder_free(struct tg_fx_builder **builder);
  * the line. */
 int tg_fx_parse_csv(const char *text, size_t len, const char *base, struct tg_fx **fx_r,
                     struct tg_err *err_r) TG_MUST_CHECK;
+/* {"base":"EUR","days":{"2026-04-13":{"USD":"1.1684","JPY":"186.75"},…}}: what golden cases and dry runs give. */
+int tg_fx_from_json(const json_t *json, struct tg_fx **fx_r, struct tg_err *err_r) TG_MUST_CHECK;
 
 struct tg_fx *tg_fx_ref(struct tg_fx *fx);
 void tg_fx_unref(struct tg_fx **fx);
