@@ -204,7 +204,7 @@ static struct tg_rules *usable_rules(void *arg)
     if (e->rules != NULL && !tg_rules_is_spoilt(e->rules))
         return e->rules;
     tg_rules_free(&e->rules);
-    if (tg_rules_new(e->src, &e->rules, &err) != 0)
+    if (tg_rules_new_of_release(e->src, &e->rules, &err) != 0)
         TG_LOG_ERROR("charge_rules_built", TG_LOG_ERR(&err)); /* they were built before; usage is parked */
     return e->rules;
 }
@@ -347,7 +347,7 @@ int tg_engine_new(const struct tg_dburl *url, struct tg_luasource *src, const st
                   struct tg_engine **engine_r, struct tg_err *err_r)
 {
     struct tg_rules *rules;
-    if (tg_rules_new(src, &rules, err_r) != 0)
+    if (tg_rules_new_of_release(src, &rules, err_r) != 0)
         return -1;
     struct tg_engine *e = TG_NEW(struct tg_engine);
     e->set = *set;
@@ -373,7 +373,7 @@ int tg_engine_new(const struct tg_dburl *url, struct tg_luasource *src, const st
 int tg_engine_swap_rules(struct tg_engine *engine, struct tg_luasource *src, struct tg_err *err_r)
 {
     struct tg_rules *rules;
-    if (tg_rules_new(src, &rules, err_r) != 0)
+    if (tg_rules_new_of_release(src, &rules, err_r) != 0)
         return -1;
     pthread_mutex_lock(&engine->lock);
     tg_rules_free(&engine->next_rules); /* of a swap that no batch has seen */

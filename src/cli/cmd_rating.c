@@ -160,7 +160,7 @@ static int load_rules(const struct tg_args *args, struct tg_rules **rules_r, str
     struct tg_luasource *src;
     if (tg_luasource_read(find_lua(args, path, sizeof(path)), &src, err_r) != 0)
         return -1;
-    int status = tg_rules_new(src, rules_r, err_r);
+    int status = tg_rules_new_of_release(src, rules_r, err_r);
     tg_luasource_unref(&src);
     return status;
 }

@@ -55,7 +55,7 @@ static void seat_unref(struct seat *seat)
 static void build(void *arg) /* on a worker */
 {
     struct rebuild *job = arg;
-    (void)!tg_rules_new(job->src, &job->rules, &job->err);
+    (void)!tg_rules_new_of_release(job->src, &job->rules, &job->err);
 }
 
 static void on_built(void *arg) /* on the loop */
@@ -308,7 +308,7 @@ int tg_api_open_rules(lua_State *L)
     *slot = TG_NEW(struct seat);
     (*slot)->n_refs = 1;
     (*slot)->src = src == NULL ? NULL : tg_luasource_ref(src);
-    if (src != NULL && tg_rules_new(src, &(*slot)->rules, &err) != 0) {
+    if (src != NULL && tg_rules_new_of_release(src, &(*slot)->rules, &err) != 0) {
         lua_pushfstring(L, "lua/%s", err.text);
         return lua_error(L);
     }

@@ -1,10 +1,11 @@
 /* rules - the VM in which rules decide: pure functions, no I/O, hard limits.
  *
- * A rule VM is built from the rules.lua files of a tg_luasource (or a bundle, later), off the loop; one a thread.
- * Calls run to completion. Input is pushed and the result read inside one protected call, by the caller's two
- * functions: nothing else touches the state. Limits: TG_RULES_DEADLINE_US, TG_RULES_MEMORY over the baseline,
- * count hook each 100 instructions, re-armed at 1 after the first kill. One call at a time, on any one thread. A VM that
- * met a limit reports tg_rules_is_spoilt() and is replaced by its owner.
+ * A rule VM is built from a bundle of rule files (rt/bundle.h) on a host: the release's Lua tree, whose core/allow.lua
+ * names the environment. It is built off the loop; one a thread. Calls run to completion. Input is pushed and the
+ * result read inside one protected call, by the caller's two functions: nothing else touches the state. Limits:
+ * TG_RULES_DEADLINE_US, TG_RULES_MEMORY over the baseline, count hook each 100 instructions, re-armed at 1 after the
+ * first kill. One call at a time, on any one thread. A VM that met a limit reports tg_rules_is_spoilt() and is replaced
+ * by its owner.
  *
  * A call's input and result are its own, capabilities and libs are read-only at their first level. What a file keeps in
  * its own locals (an upvalue that is assigned, a table inside a lib that is written) does outlive the call: rules must
@@ -26,14 +27,29 @@
 #define TG_RULES_MEMORY (2u << 20)
 
 struct tg_luasource; /* rt/vm.h */
+struct tg_bundle; /* rt/bundle.h */
 struct tg_rules;
-/* Loads every <feature>/rules.lua of src (text only) and the lib/ files they need. The error names file:line. Names of
- * the environment come from core/allow.lua; without that file all are there. */
-int tg_rules_new(struct tg_luasource *src, struct tg_rules **rules_r, struct tg_err *err_r) TG_MUST_CHECK;
+
+#define TG_RULES_KEEP_CASES 1u /* keep the golden cases: tg_rules_at() */
+
+/* Loads every rules.lua of the bundle (text only) and the libs they need; keeps neither argument. The error (INPUT)
+ * names file:line. Without core/allow.lua in the host all names are there. */
+int tg_rules_new(struct tg_luasource *host, const struct tg_bundle *bundle, unsigned flags, struct tg_rules **rules_r,
+                 struct tg_err *err_r) TG_MUST_CHECK;
+/* With the rules that the release itself brings. */
+int tg_rules_new_of_release(struct tg_luasource *src, struct tg_rules **rules_r, struct tg_err *err_r) TG_MUST_CHECK;
 void tg_rules_free(struct tg_rules **rules);
 bool tg_rules_is_spoilt(const struct tg_rules *rules);
-/* SHA-256 (hex) over the rule files: the bundle that stands beside every decision. */
+/* The bundle's id (hex): it stands beside every decision. */
 const char *tg_rules_bundle(const struct tg_rules *rules);
+bool tg_rules_has(const struct tg_rules *rules, const char *hook); /* whether a rule decides it */
+
+struct tg_rules_entry { /* borrowed from the VM */
+    const char *hook, *path; /* "pricing.rate_usage", "pricing/rules.lua" */
+    const json_t *cases; /* the list of golden cases; NULL: none, or not kept */
+};
+size_t tg_rules_n(const struct tg_rules *rules);
+struct tg_rules_entry tg_rules_at(const struct tg_rules *rules, size_t i);
 
 struct tg_rules_snapshot { /* what the capabilities may see during one call; borrowed */
     const struct tg_deck *deck; /* cap.deck; may be NULL: any lookup finds nothing */

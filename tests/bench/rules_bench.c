@@ -146,7 +146,7 @@ int main(int argc, char **argv)
     struct tg_err err;
     struct tg_luasource *src;
     struct tg_rules *rules;
-    if (tg_luasource_read(argc > 1 ? argv[1] : "lua", &src, &err) != 0 || tg_rules_new(src, &rules, &err) != 0) {
+    if (tg_luasource_read(argc > 1 ? argv[1] : "lua", &src, &err) != 0 || tg_rules_new_of_release(src, &rules, &err) != 0) {
         fprintf(stderr, "%s\n", err.text);
         return 1;
     }

@@ -12,7 +12,7 @@ static bool load_rules(void)
     struct tg_luasource *src;
     if (rules != NULL)
         return true;
-    if (!ok(tg_luasource_read("lua", &src, &err) == 0 && tg_rules_new(src, &rules, &err) == 0, "%s", err.text))
+    if (!ok(tg_luasource_read("lua", &src, &err) == 0 && tg_rules_new_of_release(src, &rules, &err) == 0, "%s", err.text))
         return false;
     tg_luasource_unref(&src);
     return true;

@@ -154,7 +154,7 @@ TEST(a_day_of_calls_with_a_deck_of_29k_prefixes_is_rated_to_the_last_digit)
     struct tg_luasource *src;
     struct tg_deckcsv *csv;
     struct day day = {.seen = json_object(), .counts = json_object(), .totals = json_object()};
-    if (!ok(tg_luasource_read("lua", &src, &err) == 0 && tg_rules_new(src, &day.rules, &err) == 0, "%s", err.text))
+    if (!ok(tg_luasource_read("lua", &src, &err) == 0 && tg_rules_new_of_release(src, &day.rules, &err) == 0, "%s", err.text))
         return;
     is_int(tg_deckcsv_parse(deck_text, deck_len, &csv, &err), 0);
     is_int(csv->n_rejected, 0);

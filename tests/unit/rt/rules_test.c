@@ -50,7 +50,7 @@ static int load(const struct folder *folder, struct tg_rules **rules_r, struct t
     struct tg_luasource *src;
     if (tg_luasource_read(folder->path, &src, err_r) != 0)
         return -1;
-    int status = tg_rules_new(src, rules_r, err_r);
+    int status = tg_rules_new_of_release(src, rules_r, err_r);
     tg_luasource_unref(&src);
     return status;
 }
@@ -180,7 +180,7 @@ TEST(a_broken_file_is_refused_with_its_name_and_line)
         {"local r = {hook='a.b', api=1, decide=type} return {r, r}", "the hook a.b has a rule already, in a/rules.lua"},
         {"x = 1", "a/rules.lua:1: the environment of rules is read-only"},
         {"return os.time()", "a/rules.lua:1: the environment of rules has no 'os'"},
-        {"\x1bLua", "attempt to load a binary chunk"},
+        {"\x1bLua", "a/rules.lua:1: compiled Lua is refused"},
         {"while true do end", "ran longer than 2000 ms"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -191,6 +191,78 @@ TEST(a_broken_file_is_refused_with_its_name_and_line)
         is_int(err.code, TG_ERR_INPUT);
         tap_contains(__FILE__, __LINE__, err.text, cases[i].why);
     }
+}
+
+TEST(a_lib_of_another_feature_is_needed_by_its_whole_name)
+{
+    struct tg_err err;
+    struct tg_rules *rules;
+    char out[256];
+    struct folder folder = make_folder();
+    write_file(&folder, "b/lib/twice.lua", "return {of = function(n) return 2 * n end}");
+    write_file(&folder, "b/lib/one.lua", "return {of = function() return 1 end}");
+    write_file(&folder, "a/lib/twice.lua", "return {of = function(n) return 20 * n end}");
+    write_file(&folder, "a/rules.lua",
+               "return {hook='a.b', api=1, needs={'lib.twice', 'lib.b.twice', 'lib.b.one'}, decide=function(i, cap)\n"
+               " local lib = cap.lib return {lib.twice.of(i.n), lib.b.twice.of(i.n), lib.b.one.of()} end}");
+    ok(load(&folder, &rules, &err) == 0, "%s", err.text);
+    is_int(call(rules, "{\"n\":1}", NULL, out, sizeof(out), &err), 0);
+    is_str(out, "[20,2,1]");
+    tg_rules_free(&rules);
+    write_file(&folder, "a/rules.lua", "return {hook='a.b', api=1, needs={'lib.c.twice'}, decide=type}");
+    is_int(load(&folder, &rules, &err), -1);
+    is_str(err.text, "a/rules.lua: it needs lib.c.twice, and there is no file c/lib/twice.lua");
+    remove_folder(&folder);
+}
+
+TEST(golden_cases_are_kept_for_who_asks_for_them)
+{
+    static const struct tg_bundle_file file = {"a/rules.lua", NULL, 0};
+    static const struct {
+        const char *cases, *kept;
+    } rules_of[] = {{"nil", NULL},
+                    {"{{name = 'x', input = {n = 1, list = {1, 2}}, want = {y = true}}}",
+                     "[{\"input\":{\"list\":[1,2],\"n\":1},\"name\":\"x\",\"want\":{\"y\":true}}]"},
+                    {"7", "a/rules.lua: the cases of a.b must be a list"},
+                    {"{x = 1}", "a/rules.lua: the cases of a.b must be a list"},
+                    {"{{input = {x = 0.5}}}", "a/rules.lua: the cases of a.b: the result has a float"}};
+    struct folder folder = make_folder();
+    struct tg_luasource *host;
+    struct tg_err err;
+    is_int(tg_luasource_read(folder.path, &host, &err), 0);
+    for (size_t i = 0; i < sizeof(rules_of) / sizeof(rules_of[0]); i++) {
+        char text[512];
+        struct tg_bundle_file a = file;
+        struct tg_faults faults = {0};
+        struct tg_bundle *bundle;
+        struct tg_rules *rules;
+        tap_case("%s", rules_of[i].cases);
+        a.len = (size_t)snprintf(text, sizeof(text), "return {hook='a.b', api=1, decide=type, cases=%s}",
+                                 rules_of[i].cases);
+        a.text = text;
+        is_int(tg_bundle_new(&a, 1, &faults, &bundle), 0);
+        if (tg_rules_new(host, bundle, TG_RULES_KEEP_CASES, &rules, &err) != 0) {
+            tap_contains(__FILE__, __LINE__, err.text, rules_of[i].kept);
+        } else {
+            is_int(tg_rules_n(rules), 1);
+            const struct tg_rules_entry entry = tg_rules_at(rules, 0);
+            char *kept = entry.cases == NULL ? NULL : json_dumps(entry.cases, JSON_COMPACT | JSON_SORT_KEYS);
+            is_str(entry.hook, "a.b");
+            is_str(entry.path, "a/rules.lua");
+            ok(rules_of[i].kept == NULL ? kept == NULL : kept != NULL && strcmp(kept, rules_of[i].kept) == 0, "%s",
+               kept == NULL ? "none" : kept);
+            free(kept);
+            tg_rules_free(&rules);
+        }
+        is_int(tg_rules_new(host, bundle, 0, &rules, &err), 0);
+        ok(tg_rules_at(rules, 0).cases == NULL, "not kept");
+        is_true(tg_rules_has(rules, "a.b"));
+        is_false(tg_rules_has(rules, "a.c"));
+        tg_rules_free(&rules);
+        tg_bundle_unref(&bundle);
+    }
+    tg_luasource_unref(&host);
+    remove_folder(&folder);
 }
 
 TEST(the_list_of_allowed_names_cannot_add_one)
