@@ -1,21 +1,42 @@
 --- Loads rule files as the server does, for tests that run with nothing else running.
--- The environment and the capabilities are the server's own C code (tgcaps.so, built beside the program); a name that
--- is not in core/allow.lua is an error here too. Under busted the methods of strings are Lua's.
+-- The environment and the capabilities are the server's own C code (tgcaps.so, built beside the program): a name that
+-- core/allow.lua has not is an error here too, and what a rule answers is checked against core/hooks.lua. Under busted
+-- the methods of strings are Lua's.
 --
---   local rulebox = require "core.rulebox"
+--   local rulebox = require("core.rulebox")
+--   rulebox.spec("lua", describe, it)                         each golden case of each rule file becomes an `it`
+--
 --   local rules = rulebox.load("lua", "pricing/rules.lua")
 --   local result = rules["pricing.rate_usage"].decide(input, { deck = { {prefix = "1", …} } })
 package.cpath = package.cpath .. ";" .. (os.getenv("TOLLGATE_BUILD") or "build") .. "/?.so"
+local lfs = require("lfs")
 local tgcaps = require("tgcaps")
+local types = require("core.types")
 
 local rulebox = { tgcaps = tgcaps }
 
 --- µs of an RFC 3339 time.
 rulebox.time = tgcaps.time
 
+-- The tree that this file is in: the environment and the hooks belong to it, and what a folder of rules leaves out.
+local HOST <const> = debug.getinfo(1, "S").source:match("^@(.*)/core/rulebox%.lua$") or "lua"
+
 local function run_file(path, env)
   local chunk = assert(loadfile(path, "t", env))
   return chunk()
+end
+
+local decimal <const> = tgcaps.new({ base = {}, string = {} }):cap("decimal")
+local INPUT <const>, OUTPUT <const> = { decimal = decimal, is_input = true }, { decimal = decimal }
+
+rulebox.hooks = run_file(HOST .. "/core/hooks.lua", {})
+
+--- "lib.tiers" of pricing/rules.lua is pricing/lib/tiers.lua, "lib.pricing.tiers" is that for everybody.
+local function lib_path(root, feature, need)
+  local other, name = need:match("^([^.]+)%.([^.]+)$")
+  local path = ("%s/lib/%s.lua"):format(other or feature, name or need)
+  local own = root .. "/" .. path
+  return lfs.attributes(own, "mode") and own or HOST .. "/" .. path
 end
 
 --- What the rule's `needs` names, and nothing else.
@@ -24,37 +45,71 @@ local function capabilities(rule, box, root, feature)
   for _, need in ipairs(rule.needs or {}) do
     local name = need:match("^lib%.(.+)$")
     if name then
-      local path = ("%s/%s/lib/%s.lua"):format(root, feature, name)
-      libs[name] = tgcaps.freeze(run_file(path, box:env()), path)
+      local path = lib_path(root, feature, name)
+      local lib = tgcaps.freeze(run_file(path, box:env()), path)
+      local other, own = name:match("^([^.]+)%.([^.]+)$")
+      local to = libs
+      if other then
+        libs[other] = libs[other] or {}
+        to, name = libs[other], own
+      end
+      to[name] = lib
     else
       cap[need] = assert(box:cap(need), "there is no capability " .. need)
     end
   end
-  cap.lib = tgcaps.freeze(libs, "cap.lib")
+  cap.lib = libs
   return tgcaps.freeze(cap, "cap")
 end
 
-local function open(rule, box, root, feature)
-  assert(rule.api == 1 and type(rule.hook) == "string" and type(rule.decide) == "function", "not a rule")
-  local cap = capabilities(rule, box, root, feature)
-  local function decide(input, snapshot)
-    box:set_deck(snapshot and snapshot.deck and tgcaps.deck(snapshot.deck))
-    return rule.decide(input, cap)
+-- The snapshot of a call, or nothing of it.
+local function take_snapshot(box, snapshot)
+  snapshot = snapshot or {}
+  box:set_deck(snapshot.deck and tgcaps.deck(snapshot.deck))
+  if box.set_fx then
+    box:set_fx(snapshot.fx and tgcaps.fx(snapshot.fx))
+    box:set_flags(snapshot.flags)
   end
-  return { hook = rule.hook, decide = decide, cases = rule.cases or {} }
+end
+
+local function open(rule, box, root, path)
+  assert(rule.api == 1 and type(rule.hook) == "string" and type(rule.decide) == "function", "not a rule")
+  local hook = assert(rulebox.hooks[rule.hook], path .. ": nobody asks the hook " .. rule.hook)
+  local cap = capabilities(rule, box, root, path:match("^[^/]+"))
+  local function decide(input, snapshot)
+    take_snapshot(box, snapshot)
+    local result = rule.decide(input, cap)
+    local why = types.fault(hook.output, result, "result", OUTPUT)
+    assert(why == nil, why and rule.hook .. ": " .. why)
+    return result
+  end
+  return { hook = rule.hook, path = path, decide = decide, cases = rule.cases or {} }
 end
 
 --- The rules of a file by their hook.
--- @param root  folder of the Lua tree
+-- @param root  folder of the rules
 -- @param path  "<feature>/rules.lua"
 function rulebox.load(root, path)
-  local box = tgcaps.new(run_file(root .. "/core/allow.lua", {}))
+  local box = tgcaps.new(run_file(HOST .. "/core/allow.lua", {}))
   local rules = run_file(root .. "/" .. path, box:env())
   local opened = {}
   for _, rule in ipairs(rules.hook and { rules } or rules) do
-    opened[rule.hook] = open(rule, box, root, path:match("^[^/]+"))
+    opened[rule.hook] = open(rule, box, root, path)
   end
   return opened
+end
+
+--- The rule files of a folder: {"alerts/rules.lua", …}, sorted.
+function rulebox.files(root)
+  local paths = {}
+  for feature in lfs.dir(root) do
+    local path = feature .. "/rules.lua"
+    if feature ~= "types" and lfs.attributes(root .. "/" .. path, "mode") then
+      paths[#paths + 1] = path
+    end
+  end
+  table.sort(paths)
+  return paths
 end
 
 --- Where `got` lacks what `want` says, as a sentence; nil when it has all of it. Decimals compare by their text.
@@ -82,13 +137,41 @@ function rulebox.difference(want, got, place)
   return nil
 end
 
+--- Runs a golden case.
+-- @return nil, or what is wrong with it
+function rulebox.try(rule, case)
+  local why = types.fault(rulebox.hooks[rule.hook].input, case.input, "input", INPUT)
+  if why then
+    return why
+  end
+  local ok, result = pcall(rule.decide, case.input, case)
+  if case.error then
+    if ok then
+      return ("it decided, instead of failing with '%s'"):format(case.error)
+    end
+    return not tostring(result):find(case.error, 1, true) and tostring(result) or nil
+  end
+  return not ok and tostring(result) or rulebox.difference(case.want, result)
+end
+
 --- Makes an `it` of each golden case of a rule.
 function rulebox.it(rule, it)
   for _, case in ipairs(rule.cases) do
     it(case.name, function()
-      local why = rulebox.difference(case.want, rule.decide(case.input, case))
+      local why = rulebox.try(rule, case)
       assert(why == nil, why)
     end)
+  end
+end
+
+--- Makes an `it` of each golden case below a folder, with busted's describe and it.
+function rulebox.spec(root, describe, it)
+  for _, path in ipairs(rulebox.files(root)) do
+    for hook, rule in pairs(rulebox.load(root, path)) do
+      describe(hook, function()
+        rulebox.it(rule, it)
+      end)
+    end
   end
 end
 
