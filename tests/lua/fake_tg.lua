@@ -258,16 +258,57 @@ decimal_meta.__tostring = function(a)
   return (a.units < 0 and "-" or "") .. units // SCALE .. (places ~= "" and "." .. places or "")
 end
 
--- Half up only: no spec needs another mode.
-local function muldiv(a, num, den, places, mode)
-  assert(mode == "half_up", "the stand-in rounds half up")
-  local step = 10 ^ (12 - places) // 1 | 0
-  local dividend, divisor = new(a).units * num, den * step
-  local magnitude = (2 * math.abs(dividend) + divisor) // (2 * divisor) * step
-  return raw(dividend < 0 and -magnitude or magnitude)
+-- a * b // c and the rest, of numbers that are not negative, by way of 128 bits.
+local function wide(a, b, c)
+  local mask <const> = 0xffffffff
+  local low, mid = (a & mask) * (b & mask), (a >> 32) * (b & mask)
+  local cross = (a & mask) * (b >> 32) + (mid & mask) + (low >> 32)
+  local high = (a >> 32) * (b >> 32) + (mid >> 32) + (cross >> 32)
+  low = cross << 32 | low & mask
+  local quotient, rest = 0, 0
+  for bit = 127, 0, -1 do
+    rest = rest << 1 | (bit > 63 and high >> (bit - 64) or low >> bit) & 1
+    quotient = quotient << 1
+    if rest < 0 or rest >= c then
+      rest, quotient = rest - c, quotient | 1
+    end
+  end
+  return quotient, rest
 end
 
-fake.decimal = { new = new, muldiv = muldiv }
+-- a * num / den at so many places; half_up and down: no spec needs another mode.
+local function ratio(a, num, den, places, mode)
+  assert(mode == "half_up" or mode == "down", "the stand-in rounds half up, or down")
+  local step = 10 ^ (12 - places) // 1 | 0
+  assert(den > 0)
+  local quotient, rest = wide(math.abs(a), math.abs(num), den)
+  if step > 1 then
+    quotient, rest, den = quotient // step, quotient % step, step
+  end
+  if mode == "half_up" and rest >= den - rest then
+    quotient = quotient + 1
+  end
+  return raw((a < 0) ~= (num < 0) and -quotient * step or quotient * step)
+end
+
+local function muldiv(a, num, den, places, mode)
+  return ratio(new(a).units, num, den, places, mode)
+end
+
+fake.decimal = {
+  new = new, muldiv = muldiv,
+  mul = function(a, b, places, mode)
+    return ratio(new(a).units, new(b).units, SCALE, places, mode)
+  end,
+  div = function(a, b, places, mode)
+    local divisor = new(b).units
+    return ratio(divisor < 0 and -new(a).units or new(a).units, SCALE, math.abs(divisor), places, mode)
+  end,
+  tointeger = function(a)
+    local units = new(a).units
+    return units % SCALE == 0 and units // SCALE or nil
+  end,
+}
 
 -- money --------------------------------------------------------------------------------------------
 
