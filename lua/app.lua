@@ -1,49 +1,50 @@
---- The route table and nothing else: method, path, permission, handler.
+--- The route table and nothing else: method, path, permission, operation.
 -- A route without a permission says why it is public, or the load fails. Bodies are bounded by the server's own limit
--- unless the route says otherwise.
-local catalog = require("catalog.handler")
-local charging = require("charging.handler")
+-- unless the route says otherwise. An operation is a function of <feature>/handler.lua and what <feature>/api.lua
+-- promises of it.
 local health = require("health.service")
-local identity = require("identity.handler")
+local openapi = require("core.openapi")
 local service = require("identity.service")
 
-local MIB <const> = 1 << 20
+local catalog = openapi.feature("catalog")
+local charging = openapi.feature("charging")
+local document = openapi.feature("document")
+local identity = openapi.feature("identity")
 
-local function hello()
-  return 200, { message = "hello" }
-end
+local MIB <const> = 1 << 20
 
 return {
   authenticate = service.authenticate,
   ready = health.ready,
-  routes = {
-    { method = "GET", path = "/v1/hello", handler = hello, public = "says that the server runs Lua, and nothing else" },
+  routes = openapi.routes({
+    { method = "GET", path = "/v1/hello", operation = document.hello, public = "it says hello, and no more" },
+    { method = "GET", path = "/openapi.json", operation = document.openapi, public = "the API is no secret" },
 
-    { method = "GET", path = "/v1/me", handler = identity.me, permission = "me:read" },
-    { method = "POST", path = "/v1/companies", handler = identity.create_company, permission = "companies:write" },
-    { method = "GET", path = "/v1/companies", handler = identity.companies, permission = "companies:read" },
-    { method = "GET", path = "/v1/companies/{id}", handler = identity.company, permission = "companies:read" },
-    { method = "PATCH", path = "/v1/companies/{id}", handler = identity.change_company,
+    { method = "GET", path = "/v1/me", operation = identity.me, permission = "me:read" },
+    { method = "POST", path = "/v1/companies", operation = identity.create_company, permission = "companies:write" },
+    { method = "GET", path = "/v1/companies", operation = identity.companies, permission = "companies:read" },
+    { method = "GET", path = "/v1/companies/{id}", operation = identity.company, permission = "companies:read" },
+    { method = "PATCH", path = "/v1/companies/{id}", operation = identity.change_company,
       permission = "companies:write" },
-    { method = "POST", path = "/v1/api-keys", handler = identity.create_key, permission = "api_keys:write" },
-    { method = "GET", path = "/v1/api-keys", handler = identity.keys, permission = "api_keys:read" },
-    { method = "DELETE", path = "/v1/api-keys/{id}", handler = identity.revoke_key, permission = "api_keys:write" },
+    { method = "POST", path = "/v1/api-keys", operation = identity.create_key, permission = "api_keys:write" },
+    { method = "GET", path = "/v1/api-keys", operation = identity.keys, permission = "api_keys:read" },
+    { method = "DELETE", path = "/v1/api-keys/{id}", operation = identity.revoke_key, permission = "api_keys:write" },
 
-    { method = "POST", path = "/v1/rate-decks", handler = catalog.create_deck, permission = "rate_decks:write" },
-    { method = "GET", path = "/v1/rate-decks", handler = catalog.decks, permission = "rate_decks:read" },
-    { method = "GET", path = "/v1/rate-decks/{id}", handler = catalog.deck, permission = "rate_decks:read" },
-    { method = "PUT", path = "/v1/rate-decks/{id}/rates", handler = catalog.put_rates, permission = "rate_decks:write",
-      body_max = 16 * MIB, bulk = true },
-    { method = "GET", path = "/v1/rate-decks/{id}/lookup", handler = catalog.lookup, permission = "rate_decks:read" },
+    { method = "POST", path = "/v1/rate-decks", operation = catalog.create_deck, permission = "rate_decks:write" },
+    { method = "GET", path = "/v1/rate-decks", operation = catalog.decks, permission = "rate_decks:read" },
+    { method = "GET", path = "/v1/rate-decks/{id}", operation = catalog.deck, permission = "rate_decks:read" },
+    { method = "PUT", path = "/v1/rate-decks/{id}/rates", operation = catalog.put_rates,
+      permission = "rate_decks:write", body_max = 16 * MIB, bulk = true },
+    { method = "GET", path = "/v1/rate-decks/{id}/lookup", operation = catalog.lookup, permission = "rate_decks:read" },
 
-    { method = "POST", path = "/v1/usage", handler = charging.ingest, permission = "usage:write",
+    { method = "POST", path = "/v1/usage", operation = charging.ingest, permission = "usage:write",
       body_max = 8 * MIB, bulk = true },
-    { method = "GET", path = "/v1/usage", handler = charging.usage, permission = "usage:read" },
-    { method = "GET", path = "/v1/usage/summary", handler = charging.usage_summary, permission = "usage:read" },
-    { method = "GET", path = "/v1/usage/{id}/explain", handler = charging.explain, permission = "usage:read" },
+    { method = "GET", path = "/v1/usage", operation = charging.usage, permission = "usage:read" },
+    { method = "GET", path = "/v1/usage/summary", operation = charging.usage_summary, permission = "usage:read" },
+    { method = "GET", path = "/v1/usage/{id}/explain", operation = charging.explain, permission = "usage:read" },
 
-    { method = "GET", path = "/v1/wallets", handler = charging.wallets, permission = "wallets:read" },
-    { method = "GET", path = "/v1/wallets/{id}", handler = charging.wallet, permission = "wallets:read" },
-    { method = "GET", path = "/v1/wallets/{id}/entries", handler = charging.entries, permission = "wallets:read" },
-  },
+    { method = "GET", path = "/v1/wallets", operation = charging.wallets, permission = "wallets:read" },
+    { method = "GET", path = "/v1/wallets/{id}", operation = charging.wallet, permission = "wallets:read" },
+    { method = "GET", path = "/v1/wallets/{id}/entries", operation = charging.entries, permission = "wallets:read" },
+  }),
 }

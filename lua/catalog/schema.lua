@@ -16,14 +16,17 @@ schema.rates_put = {
 }
 
 -- A "+" that was not written %2B arrives as a blank.
-local function number(value, pointer, faults)
+local number_json <const> = {
+  type = "string", examples = { "+442079460958" }, description = "E.164: 7 to 15 digits, country code first",
+}
+local number <const> = v.shape(number_json, function(value, pointer, faults)
   local digits = tostring(value):gsub("[%s%-%.%(%)]", ""):gsub("^%+", "")
   if not digits:find("^[1-9]%d+$") or #digits < 7 or #digits > 15 then
     faults[#faults + 1] = { pointer = pointer, detail = "must be an E.164 number: 7 to 15 digits, country code first" }
     return nil
   end
   return digits
-end
+end)
 
 schema.lookup = { number = v.optional(number), at = v.optional(v.time()) }
 

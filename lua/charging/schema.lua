@@ -7,7 +7,8 @@ local schema = {}
 schema.STATUSES = { "rated", "not_billable", "no_rate", "blocked", "unrated", "failed" }
 
 local meter <const> = v.string({
-  min = 1, max = 64, pattern = "^[%w_.%-]+$", says = "must be a meter, such as call.seconds",
+  min = 1, max = 64, pattern = "^[%w_.%-]+$", regex = "^[A-Za-z0-9_.-]+$",
+  says = "must be a meter, such as call.seconds",
 })
 local source <const> = v.string({ min = 1, max = 100 })
 

@@ -3,6 +3,7 @@
 -- somebody reads never shift it. It names a place and grants nothing: every page is scoped anew. A store is asked
 -- for one row more than is shown; that row tells whether there is a next page.
 local errors = require("core.errors")
+local v = require("core.validate")
 
 local page = {}
 
@@ -14,23 +15,21 @@ local LATEST_US <const> = 253402300799999999 -- the last instant of 9999
 --- The shapes of the two parameters, for a query's list of fields.
 ---@type table<string, table>
 page.fields = {
-  limit = {
-    optional = true,
-    shape = function(value, pointer, faults)
-      local limit = tostring(value):find("^%d+$") and math.tointeger(tonumber(value)) or nil
-      if not limit or limit < 1 or limit > page.LIMIT_MAX then
-        faults[#faults + 1] = { pointer = pointer, detail = ("must be between 1 and %d"):format(page.LIMIT_MAX) }
-        return nil
-      end
-      return limit
-    end,
-  },
-  cursor = {
-    optional = true,
-    shape = function(value)
-      return value
-    end,
-  },
+  limit = v.optional(v.shape({
+    type = "integer", minimum = 1, maximum = page.LIMIT_MAX, default = page.LIMIT_DEFAULT,
+  }, function(value, pointer, faults)
+    local limit = tostring(value):find("^%d+$") and math.tointeger(tonumber(value)) or nil
+    if not limit or limit < 1 or limit > page.LIMIT_MAX then
+      faults[#faults + 1] = { pointer = pointer, detail = ("must be between 1 and %d"):format(page.LIMIT_MAX) }
+      return nil
+    end
+    return limit
+  end)),
+  cursor = v.optional(v.shape({
+    type = "string", description = "next_cursor of the page before",
+  }, function(value)
+    return value
+  end)),
 }
 
 --- The fields of a list's query: its filters and the two of every page.

@@ -1,13 +1,59 @@
 --- Checks what a caller sent against a shape, and says every fault at once.
--- A shape is a function `(value, pointer, faults) → clean`: it appends to `faults` what is wrong and returns the value
--- to use. Shapes are made once, at load, and know nothing of databases: whether a company exists is the service's
--- question. Unknown fields are faults, because a misspelt `curency` must not be taken for "not given".
+-- A shape is called as `shape(value, pointer, faults) → clean`: it appends to `faults` what is wrong and returns the
+-- value to use; `shape.json` is the same as JSON Schema 2020-12, from which the API document is made (core/openapi).
+-- Shapes are made once, at load, and know nothing of databases: whether a company exists is the service's question.
+-- Unknown fields are faults, because a misspelt `curency` must not be taken for "not given".
 local errors = require("core.errors")
 local zones = require("core.zones")
 
 local validate = {}
 
----@alias validate.Shape fun(value: any, pointer: string, faults: errors.Fault[]): any
+---@class validate.Shape
+---@field check fun(value: any, pointer: string, faults: errors.Fault[]): any
+---@field json table  JSON Schema
+---@overload fun(value: any, pointer: string, faults: errors.Fault[]): any
+local Shape = {}
+
+function Shape:__call(value, pointer, faults)
+  return self.check(value, pointer, faults)
+end
+
+--- A shape of one's own: what the schema cannot say, `check` does.
+---@param json table
+---@param check fun(value: any, pointer: string, faults: errors.Fault[]): any
+---@return validate.Shape
+function validate.shape(json, check)
+  return setmetatable({ json = json, check = check }, Shape)
+end
+
+--- A shape and a further question about what it found clean.
+---@param of validate.Shape
+---@param further fun(clean: any, pointer: string, faults: errors.Fault[])
+---@return validate.Shape
+function validate.also(of, further)
+  return validate.shape(of.json, function(value, pointer, faults)
+    local n <const> = #faults
+    local clean = of(value, pointer, faults)
+    if #faults == n then
+      further(clean, pointer, faults)
+    end
+    return clean
+  end)
+end
+
+--- The same shape, with a sentence about what it means here.
+---@param of validate.Shape|table  a shape, or an optional or nullable one
+---@param text string
+---@return validate.Shape|table
+function validate.described(of, text)
+  local shape = of.shape or of
+  local json = { description = text }
+  for key, value in pairs(shape.json) do
+    json[key] = json[key] or value
+  end
+  local described = validate.shape(json, shape.check)
+  return of.shape and { shape = described, optional = of.optional, default = of.default } or described
+end
 
 local FAULTS_MAX <const> = 20
 
@@ -23,11 +69,13 @@ local function escape(name)
 end
 
 --- Text. Lengths are in characters; control characters are refused.
----@param options {min: integer?, max: integer, pattern: string?, says: string?}
+---@param options {min: integer?, max: integer, pattern: string?, regex: string?, says: string?}  regex: the pattern as
+-- ECMA-262 has it, for the document
 ---@return validate.Shape
 function validate.string(options)
   local min <const>, max <const> = options.min or 0, options.max
-  return function(value, pointer, faults)
+  local json = { type = "string", minLength = options.min, maxLength = max, pattern = options.regex }
+  return validate.shape(json, function(value, pointer, faults)
     if type(value) ~= "string" then
       return fault(faults, pointer, "must be a string")
     end
@@ -45,31 +93,31 @@ function validate.string(options)
       return fault(faults, pointer, options.says or "has the wrong form")
     end
     return value
-  end
+  end)
 end
 
 ---@param min integer
 ---@param max integer
 ---@return validate.Shape
 function validate.integer(min, max)
-  return function(value, pointer, faults)
+  return validate.shape({ type = "integer", minimum = min, maximum = max }, function(value, pointer, faults)
     if math.type(value) ~= "integer" then
       return fault(faults, pointer, "must be a whole number")
     elseif value < min or value > max then
       return fault(faults, pointer, ("must be between %d and %d"):format(min, max))
     end
     return value
-  end
+  end)
 end
 
 ---@return validate.Shape
 function validate.boolean()
-  return function(value, pointer, faults)
+  return validate.shape({ type = "boolean" }, function(value, pointer, faults)
     if type(value) ~= "boolean" then
       return fault(faults, pointer, "must be true or false")
     end
     return value
-  end
+  end)
 end
 
 ---@param names string[]
@@ -80,19 +128,20 @@ function validate.enum(names)
     known[name] = true
   end
   local says <const> = "must be one of: " .. table.concat(names, ", ")
-  return function(value, pointer, faults)
+  return validate.shape({ type = "string", enum = names }, function(value, pointer, faults)
     if type(value) ~= "string" or not known[value] then
       return fault(faults, pointer, says)
     end
     return value
-  end
+  end)
 end
 
 --- An exact decimal, as a string: at most 18 digits before and 12 behind the point, not negative.
 -- The clean value is the same text, because what is stored is text and what is computed is made from it.
 ---@return validate.Shape
 function validate.decimal()
-  return function(value, pointer, faults)
+  local json = { type = "string", pattern = "^[0-9]{1,18}(\\.[0-9]{1,12})?$", examples = { "0.0120" } }
+  return validate.shape(json, function(value, pointer, faults)
     if type(value) ~= "string" then
       return fault(faults, pointer, 'must be a decimal as a string, such as "0.0120"')
     end
@@ -103,53 +152,56 @@ function validate.decimal()
       return fault(faults, pointer, "must have at most 18 digits before the point and 12 behind it")
     end
     return value
-  end
+  end)
 end
 
 --- A TypeID with this prefix.
 ---@param prefix string
 ---@return validate.Shape
 function validate.id(prefix)
-  return function(value, pointer, faults)
+  local json = { type = "string", pattern = ("^%s_[0-7][0-9a-hjkmnp-tv-z]{25}$"):format(prefix) }
+  return validate.shape(json, function(value, pointer, faults)
     if type(value) ~= "string" or not tg.id.is(value, prefix) then
       return fault(faults, pointer, ("must be an id that begins with %s_"):format(prefix))
     end
     return value
-  end
+  end)
 end
 
 --- A currency of ISO 4217 that has minor units.
 ---@return validate.Shape
 function validate.currency()
-  return function(value, pointer, faults)
+  local json = { type = "string", pattern = "^[A-Z]{3}$", examples = { "USD" }, description = "ISO 4217" }
+  return validate.shape(json, function(value, pointer, faults)
     if type(value) ~= "string" or not value:find("^%u%u%u$") or not tg.money.currency(value) then
       return fault(faults, pointer, "must be a currency of ISO 4217, such as USD")
     end
     return value
-  end
+  end)
 end
 
 --- An IANA time zone.
 ---@return validate.Shape
 function validate.timezone()
-  return function(value, pointer, faults)
+  local json = { type = "string", examples = { "Europe/Berlin" }, description = "A time zone of the IANA database" }
+  return validate.shape(json, function(value, pointer, faults)
     if type(value) ~= "string" or not zones.exists(value) then
       return fault(faults, pointer, "must be an IANA time zone, such as Europe/Berlin")
     end
     return value
-  end
+  end)
 end
 
 --- An instant, RFC 3339; the clean value is microseconds since 1970.
 ---@return validate.Shape
 function validate.time()
-  return function(value, pointer, faults)
+  return validate.shape({ type = "string", format = "date-time" }, function(value, pointer, faults)
     local us = type(value) == "string" and tg.time.parse(value) or nil
     if not us then
       return fault(faults, pointer, "must be an RFC 3339 time, such as 2026-07-14T00:00:00Z")
     end
     return us
-  end
+  end)
 end
 
 --- A list of one shape.
@@ -157,7 +209,8 @@ end
 ---@param options {min: integer?, max: integer}
 ---@return validate.Shape
 function validate.list(of, options)
-  return function(value, pointer, faults)
+  local json = { type = "array", items = of.json, minItems = options.min, maxItems = options.max }
+  return validate.shape(json, function(value, pointer, faults)
     if not validate.is_list(value) then
       return fault(faults, pointer, "must be an array")
     elseif #value < (options.min or 0) then
@@ -170,16 +223,19 @@ function validate.list(of, options)
       clean[i] = of(element, ("%s/%d"):format(pointer, i - 1), faults)
     end
     return clean
-  end
+  end)
 end
 
 --- Names of the caller's own choice, each with one shape.
----@param key {pattern: string, says: string}
+---@param key {pattern: string, regex: string, says: string}
 ---@param of validate.Shape
 ---@param max integer
 ---@return validate.Shape
 function validate.map(key, of, max)
-  return function(value, pointer, faults)
+  local json = {
+    type = "object", additionalProperties = of.json, maxProperties = max, propertyNames = { pattern = key.regex },
+  }
+  return validate.shape(json, function(value, pointer, faults)
     if type(value) ~= "table" or #value > 0 or tg.json.is_array(value) then
       return fault(faults, pointer, "must be an object")
     end
@@ -197,7 +253,7 @@ function validate.map(key, of, max)
       fault(faults, pointer, ("must have at most %d members"):format(max))
     end
     return clean
-  end
+  end)
 end
 
 --- A field that may be missing.
@@ -211,15 +267,19 @@ end
 ---@param shape validate.Shape
 ---@return table
 function validate.nullable(shape)
-  return {
-    optional = true,
-    shape = function(value, pointer, faults)
-      if value == tg.json.null then
-        return value
-      end
-      return shape(value, pointer, faults)
-    end,
-  }
+  return { optional = true, shape = validate.or_null(shape) }
+end
+
+--- The shape, or null.
+---@param shape validate.Shape
+---@return validate.Shape
+function validate.or_null(shape)
+  return validate.shape({ anyOf = { shape.json, { type = "null" } } }, function(value, pointer, faults)
+    if value == tg.json.null then
+      return value
+    end
+    return shape(value, pointer, faults)
+  end)
 end
 
 local function check_known(value, fields, pointer, faults)
@@ -235,6 +295,21 @@ local function check_known(value, fields, pointer, faults)
   end
 end
 
+-- `properties` in the order of the names; `required` may not be empty in older readers, so it is left out then.
+local function object_json(names, fields)
+  local properties, required = {}, {}
+  for _, name in ipairs(names) do
+    local field = fields[name]
+    properties[name] = (field.shape or field).json
+    if not field.optional then
+      required[#required + 1] = name
+    end
+  end
+  return {
+    type = "object", properties = properties, required = required[1] and required or nil, additionalProperties = false,
+  }
+end
+
 --- An object with exactly these fields; a plain shape is a required field.
 ---@param fields table<string, validate.Shape|table>
 ---@return validate.Shape
@@ -244,7 +319,7 @@ function validate.object(fields)
     names[#names + 1] = name
   end
   table.sort(names) -- faults come in the same order each time
-  return function(value, pointer, faults)
+  return validate.shape(object_json(names, fields), function(value, pointer, faults)
     if type(value) ~= "table" or #value > 0 or tg.json.is_array(value) then
       return fault(faults, pointer, "must be an object")
     end
@@ -252,17 +327,14 @@ function validate.object(fields)
     local clean = {}
     for _, name in ipairs(names) do
       local field, given = fields[name], value[name]
-      local optional = type(field) == "table"
-      if given == nil then
-        if not optional then
-          fault(faults, pointer .. "/" .. escape(name), "is required")
-        end
-      else
-        clean[name] = (optional and field.shape or field)(given, pointer .. "/" .. escape(name), faults)
+      if given ~= nil then
+        clean[name] = (field.shape or field)(given, pointer .. "/" .. escape(name), faults)
+      elseif not field.optional then
+        fault(faults, pointer .. "/" .. escape(name), "is required")
       end
     end
     return clean
-  end
+  end)
 end
 
 --- Is it an array, as JSON has them? An empty table is one only when it came as [].

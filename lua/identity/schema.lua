@@ -7,20 +7,20 @@ local schema = {}
 
 local name <const> = v.string({ min = 1, max = 200 })
 local external_ref <const> = v.string({ min = 1, max = 200 })
-local country <const> = v.string({ max = 2, pattern = "^%u%u$", says = "must be a country code, two capital letters" })
-local clock <const> = v.string({ max = 5, pattern = "^%d%d:%d%d$", says = "must be a time of day, HH:MM" })
-local digits <const> = v.string({ min = 1, max = 6, pattern = "^%d+$", says = "must be digits" })
+local country <const> = v.string({
+  max = 2, pattern = "^%u%u$", regex = "^[A-Z]{2}$", says = "must be a country code, two capital letters",
+})
+local digits <const> = v.string({ min = 1, max = 6, pattern = "^%d+$", regex = "^[0-9]+$", says = "must be digits" })
 
-local function clock_within_day(value, pointer, faults)
-  local clean = clock(value, pointer, faults)
-  if clean then
-    local hour, minute = math.tointeger(clean:sub(1, 2)), math.tointeger(clean:sub(4, 5))
-    if minute > 59 or hour > 24 or (hour == 24 and minute > 0) then
-      faults[#faults + 1] = { pointer = pointer, detail = "must be between 00:00 and 24:00" }
-    end
+local clock <const> = v.also(v.string({
+  max = 5, pattern = "^%d%d:%d%d$", regex = "^([01][0-9]|2[0-3]):[0-5][0-9]$|^24:00$",
+  says = "must be a time of day, HH:MM",
+}), function(clean, pointer, faults)
+  local hour, minute = math.tointeger(clean:sub(1, 2)), math.tointeger(clean:sub(4, 5))
+  if minute > 59 or hour > 24 or (hour == 24 and minute > 0) then
+    faults[#faults + 1] = { pointer = pointer, detail = "must be between 00:00 and 24:00" }
   end
-  return clean
-end
+end)
 
 -- A tier ends where the next begins; the last has no end.
 local function check_tiers(tiers, pointer, faults)
@@ -37,34 +37,30 @@ local function check_tiers(tiers, pointer, faults)
   end
 end
 
-local date <const> = v.string({ max = 10, pattern = "^%d%d%d%d%-%d%d%-%d%d$", says = "must be a date, YYYY-MM-DD" })
-
-local function existing_date(value, pointer, faults)
-  local clean = date(value, pointer, faults)
-  if clean and not tg.time.parse(clean .. "T00:00:00Z") then
+local date <const> = v.also(v.string({
+  max = 10, pattern = "^%d%d%d%d%-%d%d%-%d%d$", regex = "^[0-9]{4}-[0-9]{2}-[0-9]{2}$",
+  says = "must be a date, YYYY-MM-DD",
+}), function(clean, pointer, faults)
+  if not tg.time.parse(clean .. "T00:00:00Z") then
     faults[#faults + 1] = { pointer = pointer, detail = "must be a date that exists" }
   end
-  return clean
-end
+end)
 
-local tier_list <const> = v.list(
-  v.object({ up_to_s = v.nullable(v.integer(1, 1 << 40)), per_minute = v.decimal() }),
-  { min = 1, max = 50 }
+local tier_list <const> = v.also(
+  v.list(
+    v.object({ up_to_s = v.nullable(v.integer(1, 1 << 40)), per_minute = v.decimal() }),
+    { min = 1, max = 50 }
+  ),
+  check_tiers
 )
 
 local window <const> = v.object({
   days = v.optional(v.list(v.integer(1, 7), { min = 1, max = 7 })),
-  from = clock_within_day,
-  to = clock_within_day,
+  from = clock,
+  to = clock,
   priority = v.optional(v.integer(0, 1000)),
-  holidays = v.optional(v.list(existing_date, { max = 400 })),
+  holidays = v.optional(v.list(date, { max = 400 })),
 })
-
-local window_map <const> = v.map(
-  { pattern = "^[a-z][a-z0-9_]*$", says = "a window's name is lower-case letters, digits and _" },
-  window,
-  20
-)
 
 local WINDOW_NAME_MAX <const> = 31 -- as a deck names it
 local HOLIDAYS_MAX <const> = 2000 -- of all windows: what the rules' calendar takes
@@ -84,26 +80,19 @@ local function check_windows(windows, pointer, faults)
   end
 end
 
+local window_map <const> = v.also(v.map({
+  pattern = "^[a-z][a-z0-9_]*$", regex = "^[a-z][a-z0-9_]{0,30}$",
+  says = "a window's name is lower-case letters, digits and _",
+}, window, 20), check_windows)
+
 --- The parameters that pricing.rate_usage takes from the company (rating.md R4, R7-R13).
 schema.pricing = v.object({
   charge_decimals = v.optional(v.integer(0, 12)),
   rounding = v.optional(v.enum({ "half_up", "half_even", "up", "down" })),
   rate_at = v.optional(v.enum({ "split", "start" })),
   bundle_partial = v.optional(v.enum({ "split", "whole_block" })),
-  windows = v.optional(function(value, pointer, faults)
-    local windows = window_map(value, pointer, faults)
-    if windows and not faults[1] then
-      check_windows(windows, pointer, faults)
-    end
-    return windows
-  end),
-  tiers = v.optional(function(value, pointer, faults)
-    local tiers = tier_list(value, pointer, faults)
-    if tiers and not faults[1] then
-      check_tiers(tiers, pointer, faults)
-    end
-    return tiers
-  end),
+  windows = v.optional(window_map),
+  tiers = v.optional(tier_list),
   min_charge = v.optional(v.decimal()),
   max_charge = v.optional(v.decimal()),
   grace_ms = v.optional(v.integer(0, 600000)),
@@ -139,14 +128,16 @@ schema.company_list = page.query({
   status = v.optional(v.enum({ "active", "suspended" })),
 })
 
-local function permission(value, pointer, faults)
+local permission_names <const> = { "*", permissions.OWN, table.unpack(permissions.names()) }
+
+local permission <const> = v.shape({ type = "string", enum = permission_names }, function(value, pointer, faults)
   if type(value) ~= "string" or not permissions.exists(value) then
     local known = table.concat(permissions.names(), ", ")
     faults[#faults + 1] = { pointer = pointer, detail = 'must be "*" or one of: ' .. known }
     return nil
   end
   return value
-end
+end)
 
 schema.key_create = v.object({
   name = name,

@@ -1,0 +1,254 @@
+--- The API document: OpenAPI 3.1, made from the route table and from the shapes that check what comes in.
+-- Each feature says in `<feature>/api.lua` what a caller may rely on: one *operation* for each route,
+--
+--   create_company = {
+--     summary = "Create a company",                 a line; `description` for more
+--     body = schema.company_create,                 the very shape that the handler checks with
+--     query = schema.company_list,                  fields, as validate.query takes them
+--     answers = { [201] = shapes.company },         what comes back, by status; false: no body
+--     once = true,                                  takes Idempotency-Key
+--     needs = { number = true },                    parameters that may not be missing
+--     refusals = { [409] = "…" },                   beyond those that follow from the route itself
+--     example = { body = {…} },                     executed by a test
+--   }
+--
+-- A route without an operation does not load. Bodies that are not JSON: body = { type = "text/csv", shape = … }.
+local openapi = {}
+
+local JSON_POINTER <const> = "JSON pointer into the body, or ?name for a parameter"
+
+local problem <const> = {
+  type = "object",
+  description = "RFC 9457",
+  required = { "type", "title", "status", "request_id" },
+  properties = {
+    type = { type = "string", description = "about:blank, or https://tollgate.dev/problems/<slug>" },
+    title = { type = "string" },
+    status = { type = "integer" },
+    detail = { type = "string", description = "a sentence for whoever reads it" },
+    request_id = { type = "string", description = "X-Request-Id of the answer" },
+    errors = {
+      type = "array",
+      items = {
+        type = "object",
+        required = { "pointer", "detail" },
+        properties = {
+          pointer = { type = "string", description = JSON_POINTER }, detail = { type = "string" },
+        },
+      },
+    },
+  },
+}
+
+local REASONS <const> = {
+  [200] = "OK", [201] = "Created", [202] = "Accepted: it waits", [204] = "Done; no body",
+  [400] = "The request cannot be read",
+  [401] = "No key, or one that is not valid (any more)",
+  [403] = "The key lacks the permission",
+  [404] = "There is no such thing, or none that the caller may know of",
+  [405] = "This path has other methods: see Allow",
+  [409] = "It does not fit what is there",
+  [413] = "The body is too large",
+  [414] = "The path is longer than 4096 bytes",
+  [415] = "Bodies are taken without a Content-Encoding",
+  [422] = "Read, and refused: `errors` names the fields",
+  [429] = "Too many requests: see Retry-After",
+  [500] = "Our fault; `request_id` finds it in the log",
+  [502] = "The database or a provider failed; nothing happened",
+  [503] = "Busy, or not available now: see Retry-After",
+  [504] = "There was no answer in time; a write may have happened: repeat it with its Idempotency-Key",
+}
+
+--- Gives the operations of a feature their section and their ids, "<feature>.<name>".
+---@param feature string
+---@param title string
+---@param operations table<string, table>
+---@return table<string, table> operations
+function openapi.section(feature, title, operations)
+  for name, operation in pairs(operations) do
+    assert(operation.summary and next(operation.answers or {}), ("%s.api: %s says too little"):format(feature, name))
+    operation.id, operation.section = feature .. "." .. name, title
+  end
+  return operations
+end
+
+--- The operations of a feature: what its handler does, and what its api promises of it. Each has both.
+---@param name string "identity"
+---@return table<string, {handler: function, api: table}>
+function openapi.feature(name)
+  local handler, api, operations = require(name .. ".handler"), require(name .. ".api"), {}
+  for operation, promise in pairs(api) do
+    assert(handler[operation], ("%s.api promises %s, and there is no handler"):format(name, operation))
+    operations[operation] = { handler = handler[operation], api = promise }
+  end
+  for operation in pairs(handler) do
+    assert(api[operation], ("%s.handler has %s, and its api does not say what it promises"):format(name, operation))
+  end
+  return operations
+end
+
+local table_of_routes
+
+--- Completes the routes for the web layer, and keeps them for the document.
+---@param routes table[]
+---@return table[] routes
+function openapi.routes(routes)
+  local seen = {}
+  for _, route in ipairs(routes) do
+    local name <const> = route.method .. " " .. route.path
+    local operation = assert(route.operation, "app.lua: there is no such operation: " .. name)
+    local before = seen[operation]
+    assert(not before, before and ("app.lua: %s and %s share an operation"):format(before, name))
+    seen[operation] = name
+    route.handler, route.api = operation.handler, operation.api
+  end
+  table_of_routes = routes
+  return routes
+end
+
+local function sorted_names(fields)
+  local names = {}
+  for name in pairs(fields) do
+    names[#names + 1] = name
+  end
+  table.sort(names)
+  return names
+end
+
+local function parameters_of(route)
+  local list = tg.json.array({})
+  for name in route.path:gmatch("{([%w_]+)}") do
+    list[#list + 1] = { name = name, ["in"] = "path", required = true, schema = { type = "string", minLength = 1 } }
+  end
+  for _, name in ipairs(sorted_names(route.api.query or {})) do
+    local field = route.api.query[name]
+    list[#list + 1] = {
+      name = name, ["in"] = "query", required = route.api.needs and route.api.needs[name] or false,
+      description = field.shape.json.description, schema = field.shape.json,
+    }
+  end
+  if route.api.once then
+    list[#list + 1] = { ["$ref"] = "#/components/parameters/IdempotencyKey" }
+  end
+  return list
+end
+
+local function content_of(shape, example)
+  if shape.type then -- not JSON
+    return { [shape.type] = { schema = shape.shape and shape.shape.json or { type = "string" }, example = example } }
+  end
+  return { ["application/json"] = { schema = shape.json, example = example } }
+end
+
+local function body_of(api)
+  local example = api.example and api.example.body
+  local content = {}
+  for _, shape in ipairs(api.body[1] and api.body or { api.body }) do
+    for media_type, entry in pairs(content_of(shape, shape.example or example)) do
+      content[media_type] = entry
+    end
+  end
+  return { required = true, content = content }
+end
+
+-- What any request of this kind may meet, whoever wrote the handler.
+local function refusals_of(route)
+  local api, status = route.api, { 400, 405, 414, 429, 500, 502, 503, 504 }
+  if route.permission then
+    status[#status + 1] = 401
+    status[#status + 1] = 403
+  end
+  if route.path:find("{", 1, true) then
+    status[#status + 1] = 404
+  end
+  if api.body then
+    status[#status + 1] = 413
+    status[#status + 1] = 415
+  end
+  if api.body or next(api.query or {}) then
+    status[#status + 1] = 422
+  end
+  if api.once then
+    status[#status + 1] = 409
+  end
+  local refusals = {}
+  for _, number in ipairs(status) do
+    refusals[number] = REASONS[number]
+  end
+  for number, text in pairs(api.refusals or {}) do
+    refusals[number] = text
+  end
+  return refusals
+end
+
+local function answers_of(route)
+  local answers = {}
+  for number, shape in pairs(route.api.answers) do
+    answers[tostring(number)] = {
+      description = shape and shape.json and shape.json.description or REASONS[number],
+      content = shape and content_of(shape) or nil,
+    }
+  end
+  for number, text in pairs(refusals_of(route)) do
+    local key = tostring(number)
+    answers[key] = answers[key] or {
+      description = text,
+      content = { ["application/problem+json"] = { schema = { ["$ref"] = "#/components/schemas/Problem" } } },
+    }
+  end
+  return answers
+end
+
+local function operation_of(route)
+  local api = route.api
+  local description = api.description
+  if route.permission then
+    local needs <const> = ("Needs the permission `%s`."):format(route.permission)
+    description = description and description .. "\n\n" .. needs or needs
+  end
+  return {
+    operationId = api.id, summary = api.summary, description = description, tags = { api.section },
+    parameters = parameters_of(route), requestBody = api.body and body_of(api) or nil, responses = answers_of(route),
+    security = route.permission and { { key = tg.json.array({}) } } or tg.json.array({}),
+    ["x-permission"] = route.permission,
+  }
+end
+
+--- The document.
+---@return table
+function openapi.document()
+  local paths = {}
+  for _, route in ipairs(table_of_routes) do
+    paths[route.path] = paths[route.path] or {}
+    paths[route.path][route.method:lower()] = operation_of(route)
+  end
+  return {
+    openapi = "3.1.0",
+    info = {
+      title = "Tollgate",
+      version = "1",
+      summary = "Charges, bills and gets paid for AI call centers, in real time.",
+      description = "Amounts are decimals as strings. Times are RFC 3339 in UTC. Unknown fields and parameters are "
+        .. "refused. Errors are problem documents (RFC 9457). X-Request-Id goes in and comes out.",
+      license = { name = "Apache-2.0", identifier = "Apache-2.0" },
+    },
+    servers = { { url = "/" } },
+    paths = paths,
+    components = {
+      schemas = { Problem = problem },
+      securitySchemes = {
+        key = { type = "http", scheme = "bearer", description = "An API key: `Authorization: Bearer <key>`" },
+      },
+      parameters = {
+        IdempotencyKey = {
+          name = "Idempotency-Key", ["in"] = "header", required = false,
+          description = "Of the caller's choice: a repeat with the same key and body gets the first answer, and "
+            .. "nothing happens twice.",
+          schema = { type = "string", minLength = 1, maxLength = 255 },
+        },
+      },
+    },
+  }
+end
+
+return openapi

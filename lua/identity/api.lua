@@ -1,0 +1,79 @@
+--- What callers may rely on: companies and keys.
+local openapi = require("core.openapi")
+local schema = require("identity.schema")
+local shapes = require("core.shapes")
+local v = require("core.validate")
+
+local company <const> = v.object({
+  id = shapes.id("co"),
+  parent = v.described(v.or_null(shapes.id("co")), "null: the platform itself"),
+  name = shapes.text,
+  external_ref = v.described(v.or_null(shapes.text), "the parent's own name for it"),
+  status = shapes.one_of({ "active", "suspended" }),
+  currency = shapes.currency,
+  timezone = shapes.text,
+  country = v.or_null(shapes.text),
+  rate_deck = v.or_null(shapes.id("deck")),
+  pricing = v.or_null(shapes.object),
+  created_at = shapes.instant,
+  updated_at = shapes.instant,
+})
+
+local key_fields <const> = {
+  id = shapes.id("key"),
+  company = shapes.id("co"),
+  name = shapes.text,
+  permissions = shapes.list(shapes.text),
+  created_at = shapes.instant,
+  expires_at = v.or_null(shapes.instant),
+  revoked_at = v.or_null(shapes.instant),
+  last_used_at = v.or_null(shapes.instant),
+}
+local key <const> = v.object(key_fields)
+
+local function with_text()
+  local fields = { key = v.optional(v.described(shapes.text, "the key itself: shown in this one answer, never again")) }
+  for name, shape in pairs(key_fields) do
+    fields[name] = shape
+  end
+  return v.object(fields)
+end
+
+return openapi.section("identity", "Companies and keys", {
+  me = {
+    summary = "Who the key belongs to", answers = { [200] = v.object({ company = company, key = v.or_null(key) }) },
+  },
+  create_company = {
+    summary = "Create a company below another",
+    description = "With an `external_ref` that is there already, nothing changes and the company comes back with 200.",
+    body = schema.company_create,
+    answers = { [200] = company, [201] = company },
+    refusals = { [404] = "There is no such parent, or no such rate deck" },
+    once = true,
+    example = { body = { name = "Acme Support", currency = "USD", timezone = "Europe/Berlin", country = "DE" } },
+  },
+  companies = {
+    summary = "List companies, own and below", query = schema.company_list, answers = { [200] = shapes.page(company) },
+  },
+  company = { summary = "One company", answers = { [200] = company } },
+  change_company = {
+    summary = "Change a company below",
+    description = "What a company pays (deck, pricing, zone, status) is changed by one above it, never by itself.",
+    body = schema.company_change,
+    answers = { [200] = company },
+    refusals = { [409] = "The external_ref is taken" },
+    example = { body = { name = "Acme Support GmbH", pricing = { charge_decimals = 4, rounding = "half_even" } } },
+  },
+  create_key = {
+    summary = "Create an API key",
+    description = "Nobody gives a key more than they have. The text of the key is in the first answer only: a repeat "
+      .. "with the same Idempotency-Key has it no more.",
+    body = schema.key_create,
+    answers = { [201] = with_text() },
+    refusals = { [404] = "There is no such company" },
+    once = true,
+    example = { body = { name = "gateway 1", permissions = { "usage:write" } } },
+  },
+  keys = { summary = "List API keys", query = schema.key_list, answers = { [200] = shapes.page(key) } },
+  revoke_key = { summary = "Revoke an API key", answers = { [204] = false } },
+})
