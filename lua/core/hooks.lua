@@ -52,7 +52,28 @@ local money_state = maybe(open({
   counter_s = a("integer?", "charged seconds of the period so far", 0),
   bundles = maybe(list(open({ id = "string", remaining_s = a("integer", "free seconds", 0) }), "allowances")),
   balances = maybe(list(open({ id = "string", amount = "decimal" }), "what money is taken from")),
+  meters = maybe(map(open({}), "what the prices of plan.prices remember of the period, by meter")),
+  period = a("integer?", "which period of the plan it is, counted from any beginning"),
 }, "what the rating depends on and changes"))
+
+-- A line of what usage costs. One by a deck has seconds, row, prefix and per_minute; one by plan.prices or a price pack
+-- has quantity, unit_amount and per.
+local price_line = record({
+  kind = a("string", "connect, usage, bundle, min, cap; by a price: unit, seat, tier, package, included, …"),
+  amount = a("decimal", "rounded once, here"),
+  from_s = a("integer?", "seconds since answer"),
+  seconds = "integer?",
+  row = a("integer?", "of the deck"),
+  prefix = "string?",
+  per_minute = "decimal?",
+  bundle = a("string?", "the allowance that paid"),
+  meter = "string?",
+  billed = a("any?", "of the meter: an integer where it is whole, else a decimal"),
+  quantity = "decimal?",
+  unit_amount = "decimal?",
+  per = a("integer?", "unit_amount is for so many; absent: one"),
+  note = "string?",
+})
 
 local call = open({
   call_id = "string",
@@ -144,6 +165,8 @@ hooks["pricing.rate_usage"] = {
       status = a("string", "\"answered\"; anything else is not billable"),
       answered_at = "time",
       duration_ms = a("integer", "answer to hang-up"),
+      cost = a("decimal?", "what a provider took for it, in the plan's currency"),
+      properties = maybe(map("any", "texts, integers and booleans of the event; where the plan has a price pack")),
     }),
     plan = plan,
     state = money_state,
@@ -153,22 +176,73 @@ hooks["pricing.rate_usage"] = {
     error = a("string?", "why it is not rated"),
     billed_s = a("integer?", nil, 0),
     total = a("decimal", "sum of the lines"),
-    lines = list(record({
-      kind = a("string", "connect, usage, bundle, min, cap"),
-      from_s = a("integer?", "seconds since answer"),
-      seconds = "integer?",
-      row = a("integer?", "of the deck"),
-      prefix = "string?",
-      per_minute = "decimal?",
-      bundle = a("string?", "the allowance that paid"),
-      amount = "decimal",
-    }), "what the total is made of", 5000),
+    lines = list(price_line, "what the total is made of", 5000),
+    meter = a("string?", "what has no price"),
     counter_s = "integer?",
     bundles = maybe(map("integer", "free seconds left, by id")),
     balances = maybe(map("decimal", "money left, by id")),
+    meters = maybe(map("any", "state.meters afterwards")),
   }),
   on_failure = "park", says = "Nothing is charged. The event is kept as failed, with the reason, for review.",
   budget_us = 1000, money = "total", asked_by = "charge/rate.c",
+}
+
+hooks["pricing.rate_components"] = {
+  summary = "What does a call of an AI agent cost, part by part?",
+  input = record({
+    plan = plan,
+    call = maybe(open({
+      status = a("string?", "absent: answered"),
+      direction = "string?",
+      duration_ms = "integer",
+      properties = maybe(map("any")),
+    }, "what a price pack makes its own parts of")),
+    components = maybe(list(record({
+      meter = a("string", "telephony, stt, llm.tokens.in, llm.tokens.out, llm.tokens.cached, tts.characters, platform"),
+      quantity = "decimal?",
+      duration_ms = a("integer?", "instead of a quantity: billed in blocks of seconds", 0),
+      cost = a("decimal?", "what the provider took"),
+      own_key = a("boolean?", "the customer pays the provider: free"),
+      price = a("any?", "an amount, or a table as in plan.prices; absent: the plan's or the pack's"),
+      per = a("integer?", "price is for so many", 1, 1000000),
+      initial_s = a("integer?", "first block of a duration; absent: 1", 1),
+      increment_s = a("integer?", "the others; absent: 1", 1),
+      min_s = a("integer?", nil, 0),
+    }), "the other parts", 200)),
+    state = money_state,
+    at = "time?",
+  }),
+  output = record({
+    status = one_of({ "rated", "not_billable", "no_rate" }),
+    error = a("string?", "no_price"),
+    meter = a("string?", "what has no price; then nothing has"),
+    billed_s = a("integer", "of the call", 0),
+    total = a("decimal", "sum of the lines"),
+    lines = list(price_line, nil, 1000),
+    counter_s = "integer?",
+    bundles = maybe(map("integer")),
+    balances = maybe(map("decimal", "money left, by id")),
+    meters = maybe(map("any", "state.meters afterwards")),
+  }),
+  on_failure = "park", says = "Nothing is charged for the call; it waits for review.",
+  budget_us = 1000, money = "total", asked_by = "cli/rating_case.c",
+}
+
+hooks["pricing.true_up"] = {
+  summary = "A period is over: what should it have cost, and how much is missing or too much?",
+  input = record({
+    plan = maybe(plan),
+    price = open({ model = "string" }, "of the meter, see pricing/lib/terms.lua"),
+    quantity = a("decimal?", "of the period; a commitment looks at `charged`"),
+    charged = a("decimal", "by its events"),
+  }),
+  output = record({
+    should_be = "decimal",
+    adjustment = a("decimal", "should_be less charged"),
+    lines = list(price_line, "of the price of the whole", 1000),
+  }),
+  on_failure = "refuse", says = "The invoice stays a draft, and says why.",
+  budget_us = 1000, money = "adjustment", asked_by = "cli/rating_case.c",
 }
 
 hooks["pricing.normalize_number"] = {
