@@ -51,6 +51,8 @@ void tg_caps_push_flags(lua_State *L, struct tg_caps *caps);
 
 /* caps_calendar.c - local time, weekdays and the windows of a plan. */
 void tg_caps_push_calendar(lua_State *L);
+/* caps_period.c - adds the functions of dates and billing periods to the library on the top. */
+void tg_caps_add_periods(lua_State *L);
 struct tg_windows; /* a userdata of that library */
 /* The windows at idx, or NULL when there is something else. */
 struct tg_windows *tg_windows_at(lua_State *L, int idx);

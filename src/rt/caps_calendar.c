@@ -3,20 +3,17 @@
  * A window is open by the wall clock of the plan's zone (rating.md R9): a local time that never occurs is never met,
  * one that occurs twice is met twice. When the answer may change is the next limit of the window, midnight or change
  * of the zone's offset, whichever comes first; too early is harmless, it costs one more question.
- *
- * Zones come from the system's tz database through GLib, which keeps them; a state remembers the ones it has met.
  */
 #include "rt/caps.h"
 
 #include <assert.h>
 #include <string.h>
 
-#include <glib.h>
 #include <lauxlib.h>
 
-#include "base/clock.h"
+#include "base/date.h"
+#include "rt/caps_zone.h"
 
-#define DAY_S 86400
 #define WINDOWS_MAX 32
 #define HOLIDAYS_MAX 2000 /* of all windows of a plan */
 #define ALL_DAYS 0x7f
@@ -37,106 +34,7 @@ struct tg_windows {
     int32_t holidays[]; /* days since 1970-01-01, local */
 };
 
-static const char windows_key, zone_key, zones_key; /* addresses: metatables and the table of zones met */
-
-/* --- zones --------------------------------------------------------------------------------------------------------- */
-
-static int l_zone_gc(lua_State *L)
-{
-    GTimeZone **zone = lua_touserdata(L, 1);
-    if (*zone != NULL)
-        g_time_zone_unref(*zone);
-    *zone = NULL;
-    return 0;
-}
-
-/* Pushes the metatable of userdata of ours that `key` names, made at first need. */
-static void push_metatable(lua_State *L, const char *key, lua_CFunction gc)
-{
-    if (lua_rawgetp(L, LUA_REGISTRYINDEX, key) != LUA_TNIL)
-        return;
-    lua_pop(L, 1);
-    lua_createtable(L, 0, 2);
-    lua_pushboolean(L, 0);
-    lua_setfield(L, -2, "__metatable");
-    if (gc != NULL) {
-        lua_pushcfunction(L, gc);
-        lua_setfield(L, -2, "__gc");
-    }
-    lua_pushvalue(L, -1);
-    lua_rawsetp(L, LUA_REGISTRYINDEX, key);
-}
-
-static bool is_zone_name(const char *name, size_t len)
-{
-    static const char good[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+-/";
-    return len > 0 && len < 64 && strspn(name, good) == len && name[0] != '/';
-}
-
-static GTimeZone *load_zone(lua_State *L, const char *name, size_t len)
-{
-    GTimeZone **zone = lua_newuserdatauv(L, sizeof(*zone), 0);
-    *zone = NULL;
-    push_metatable(L, &zone_key, l_zone_gc);
-    lua_setmetatable(L, -2);
-    if (is_zone_name(name, len))
-        *zone = g_time_zone_new_identifier(name);
-    if (*zone == NULL)
-        luaL_error(L, "timezone: there is no zone '%s'", name);
-    return *zone;
-}
-
-/* The zone that the string at idx names; pushes the userdata that holds it. */
-static GTimeZone *push_zone(lua_State *L, int idx)
-{
-    size_t len;
-    const char *name = luaL_checklstring(L, idx, &len);
-    idx = lua_absindex(L, idx);
-    if (lua_rawgetp(L, LUA_REGISTRYINDEX, &zones_key) == LUA_TNIL) {
-        lua_pop(L, 1);
-        lua_newtable(L);
-        lua_pushvalue(L, -1);
-        lua_rawsetp(L, LUA_REGISTRYINDEX, &zones_key);
-    }
-    lua_pushvalue(L, idx);
-    if (lua_rawget(L, -2) == LUA_TNIL) {
-        lua_pop(L, 1);
-        (void)load_zone(L, name, len);
-        lua_pushvalue(L, idx);
-        lua_pushvalue(L, -2);
-        lua_rawset(L, -4);
-    }
-    lua_remove(L, -2);
-    return *(GTimeZone **)lua_touserdata(L, -1);
-}
-
-static int64_t floor_div(int64_t a, int64_t b)
-{
-    return a / b - (a % b < 0);
-}
-
-static int64_t offset_at(GTimeZone *zone, int64_t at_s)
-{
-    return g_time_zone_get_offset(zone, g_time_zone_find_interval(zone, G_TIME_TYPE_UNIVERSAL, at_s));
-}
-
-/* The first second in (at_s, end_s] that belongs to another interval of the zone than at_s, or end_s. The span is a
- * day at most and zones do not change twice in one, so halving finds it. */
-static int64_t next_change(GTimeZone *zone, int64_t at_s, int64_t end_s)
-{
-    int here = g_time_zone_find_interval(zone, G_TIME_TYPE_UNIVERSAL, at_s);
-    if (g_time_zone_find_interval(zone, G_TIME_TYPE_UNIVERSAL, end_s) == here)
-        return end_s;
-    int64_t same = at_s, other = end_s;
-    while (other - same > 1) {
-        int64_t middle = same + (other - same) / 2;
-        if (g_time_zone_find_interval(zone, G_TIME_TYPE_UNIVERSAL, middle) == here)
-            same = middle;
-        else
-            other = middle;
-    }
-    return other;
-}
+static const char windows_key; /* its address keys the metatable */
 
 /* --- reading the windows of a plan ------------------------------------------------------------------------------------ */
 
@@ -160,7 +58,7 @@ static int32_t read_clock(lua_State *L, int window, const char *field, int32_t a
             luaL_error(L, "%s", where);
         s = read_two(L, text, where) * 3600 + read_two(L, text + 3, where) * 60;
         int32_t second = len == 8 ? read_two(L, text + 6, where) : 0;
-        if (text[3] > '5' || second > 59 || s + second > DAY_S)
+        if (text[3] > '5' || second > 59 || s + second > TG_DAY_S)
             luaL_error(L, "%s", where);
         s += second;
     }
@@ -193,16 +91,11 @@ static uint8_t read_days(lua_State *L, int window, uint8_t absent, const char *n
 static int32_t read_date(lua_State *L, const char *name)
 {
     struct tg_err err;
-    int64_t us;
+    int64_t days;
     size_t len = 0;
-    char text[32];
     const char *date = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, &len) : "";
-    if (len == 10) {
-        memcpy(text, date, 10);
-        memcpy(text + 10, "T00:00:00Z", 11);
-        if (tg_time_parse(text, 20, &us, &err) == 0)
-            return (int32_t)floor_div(us, DAY_S * INT64_C(1000000));
-    }
+    if (tg_date_parse(date, len, &days, &err) == 0)
+        return (int32_t)days;
     return luaL_error(L, "windows.%s.holidays: a list of dates like 2026-12-25 expected", name);
 }
 
@@ -230,7 +123,7 @@ static void read_window(lua_State *L, int window_at, struct tg_windows *windows)
     window->n_holidays = (uint16_t)n;
     window->days = read_days(L, window_at, n > 0 ? 0 : ALL_DAYS, window->name);
     window->from_s = read_clock(L, window_at, "from", 0, window->name);
-    window->to_s = read_clock(L, window_at, "to", DAY_S, window->name);
+    window->to_s = read_clock(L, window_at, "to", TG_DAY_S, window->name);
     /* R5: holiday and weekend before a named window before none */
     window->priority = n > 0 || (window->days != 0 && (window->days & ~WEEKEND) == 0) ? 2 : 1;
     if (lua_getfield(L, window_at, "priority") != LUA_TNIL) {
@@ -266,13 +159,13 @@ static int l_windows(lua_State *L)
 {
     luaL_checktype(L, 1, LUA_TTABLE);
     lua_settop(L, 2);
-    GTimeZone *zone = push_zone(L, 2);
+    GTimeZone *zone = tg_zone_push(L, 2);
     lua_Integer n_holidays = count_holidays(L, 1);
     struct tg_windows *windows =
         lua_newuserdatauv(L, sizeof(*windows) + (size_t)n_holidays * sizeof(windows->holidays[0]), 1);
     memset(windows, 0, sizeof(*windows));
     windows->zone = zone;
-    push_metatable(L, &windows_key, NULL);
+    tg_zone_push_metatable(L, &windows_key, NULL);
     lua_setmetatable(L, -2);
     lua_pushvalue(L, 3);
     lua_setiuservalue(L, 4, 1);
@@ -288,7 +181,7 @@ struct tg_windows *tg_windows_at(lua_State *L, int idx)
 {
     if (lua_type(L, idx) != LUA_TUSERDATA || !lua_getmetatable(L, idx))
         return NULL;
-    push_metatable(L, &windows_key, NULL);
+    tg_zone_push_metatable(L, &windows_key, NULL);
     bool same = lua_rawequal(L, -1, -2);
     lua_pop(L, 2);
     return same ? lua_touserdata(L, idx) : NULL;
@@ -319,14 +212,14 @@ static bool is_open_at(const struct tg_windows *windows, const struct window *wi
 static bool ask_window(const struct tg_windows *windows, const struct window *window, int64_t at_us,
                        int64_t *until_us_r)
 {
-    int64_t at_s = floor_div(at_us, 1000000);
-    int64_t local_s = at_s + offset_at(windows->zone, at_s);
-    int64_t day = floor_div(local_s, DAY_S), second = local_s - day * DAY_S, limit = DAY_S;
+    int64_t at_s = tg_floor_div(at_us, 1000000);
+    int64_t local_s = at_s + tg_zone_offset(windows->zone, at_s);
+    int64_t day = tg_floor_div(local_s, TG_DAY_S), second = local_s - day * TG_DAY_S, limit = TG_DAY_S;
     if (window->from_s > second && window->from_s < limit)
         limit = window->from_s;
     if (window->to_s > second && window->to_s < limit)
         limit = window->to_s;
-    int64_t until_us = next_change(windows->zone, at_s, at_s + (limit - second)) * 1000000;
+    int64_t until_us = tg_zone_next_change(windows->zone, at_s, at_s + (limit - second)) * 1000000;
     if (until_us < *until_us_r)
         *until_us_r = until_us;
     return is_open_at(windows, window, day, second);
@@ -375,21 +268,20 @@ static void set_int(lua_State *L, const char *name, int64_t value)
 static int l_local_time(lua_State *L)
 {
     int64_t at_us = luaL_checkinteger(L, 1);
-    char text[TG_RFC3339_SIZE];
-    GTimeZone *zone = push_zone(L, 2);
-    int64_t at_s = floor_div(at_us, 1000000), offset_s = offset_at(zone, at_s), local_s = at_s + offset_s;
-    int64_t day = floor_div(local_s, DAY_S), second = local_s - day * DAY_S, weekday = (day + 3) % 7;
-    if (local_s < INT64_C(-62135596800) || local_s > INT64_C(253402300799))
+    GTimeZone *zone = tg_zone_push(L, 2);
+    int64_t at_s = tg_floor_div(at_us, 1000000), offset_s = tg_zone_offset(zone, at_s), local_s = at_s + offset_s;
+    int64_t day = tg_floor_div(local_s, TG_DAY_S), second = local_s - day * TG_DAY_S;
+    struct tg_date date = tg_date_of_days(day);
+    if (date.year < 1 || date.year > 9999)
         return luaL_error(L, "calendar.local_time: the year must be from 1 to 9999");
-    tg_time_format(local_s * 1000000, text); /* "2026-07-15T…" */
     lua_createtable(L, 0, 8);
-    set_int(L, "year", (text[0] - '0') * 1000 + (text[1] - '0') * 100 + (text[2] - '0') * 10 + (text[3] - '0'));
-    set_int(L, "month", (text[5] - '0') * 10 + (text[6] - '0'));
-    set_int(L, "day", (text[8] - '0') * 10 + (text[9] - '0'));
+    set_int(L, "year", date.year);
+    set_int(L, "month", date.month);
+    set_int(L, "day", date.day);
     set_int(L, "hour", second / 3600);
     set_int(L, "minute", second / 60 % 60);
     set_int(L, "second", second % 60);
-    set_int(L, "weekday", (weekday < 0 ? weekday + 7 : weekday) + 1);
+    set_int(L, "weekday", day + 3 - 7 * tg_floor_div(day + 3, 7) + 1); /* 1970-01-01 was a Thursday */
     set_int(L, "offset_s", offset_s);
     return 1;
 }
@@ -402,4 +294,5 @@ static const luaL_Reg library[] = {{"windows", l_windows},
 void tg_caps_push_calendar(lua_State *L)
 {
     luaL_newlib(L, library);
+    tg_caps_add_periods(L);
 }

@@ -3,6 +3,8 @@
 
 #include <lualib.h>
 
+#include "base/clock.h"
+
 #include "tap.h"
 
 static lua_State *open_state(void)
@@ -111,7 +113,7 @@ TEST(the_answer_holds_until_it_is_said_to_end_in_every_zone)
             tap_case("%s %s", zones[z], weeks[w]);
             struct tg_windows *windows =
                 push_windows(L, "{a = {days = {5,7}, from = '22:15', to = '02:45'}}", zones[z]);
-            int64_t at = time_of(weeks[w]), end = at + INT64_C(5) * DAY_S * 1000000, until = at, ignored;
+            int64_t at = time_of(weeks[w]), end = at + INT64_C(5) * TG_DAY_S * 1000000, until = at, ignored;
             bool open = false;
             for (; at < end; at += 60000000) {
                 bool now = is_open(L, windows, "a", at, &ignored);
