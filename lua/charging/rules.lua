@@ -1,4 +1,6 @@
---- May a call start?
+--- May a call start, and what does its next slice cost?
+
+-- --- charging.admit --------------------------------------------------------------------------------------------------
 
 --- The longest prefix of the list that the digits begin with.
 local function prefix_of(digits, prefixes, text)
@@ -167,6 +169,154 @@ local admit_cases = {
   },
 }
 
+-- --- charging.quote --------------------------------------------------------------------------------------------------
+
+--- Nothing is granted.
+local function grant_nothing(input, status, why, cap)
+  return {
+    status = status, reason = why, granted_s = 0, max_s = input.used_s or 0, renew_in_s = 0, final = true,
+    hold = cap.decimal.new(0),
+  }
+end
+
+local UNBOUNDED <const> = "99999999999999999999"
+
+--- Seconds of the call that are paid for, and the result of rating so many; nil and the result when there is no price.
+local function rate(input, limit_s, debited, cap)
+  local lib = cap.lib.pricing
+  local call = { to = input.call.to, answered_at = input.answered_at or input.call.at }
+  local available = cap.decimal.new(input.available or UNBOUNDED) + debited
+  local seconds, result = lib.max_usage.seconds(call, input.plan, input.state, available, limit_s, cap, lib)
+  return seconds and math.max(seconds, result.billed_s), result
+end
+
+--- The row that prices the call when the slice begins, for whoever asks what a minute costs.
+local function row_of(input, cap)
+  local lib, plan = cap.lib.pricing, input.plan
+  local at_us = (input.answered_at or input.call.at) + (input.used_s or 0) * 1000000
+  local windows = plan.windows and cap.calendar.windows(plan.windows, plan.timezone or "UTC")
+  return cap.deck.find(lib.e164.normalise(input.call.to, plan, cap.text, lib.countries), at_us, windows)
+end
+
+--- Holds the price of the call up to the end of the slice, less what was charged (rating.md R17): fees, a minimum, a
+-- price that changes meanwhile are in it. A block that is begun is paid for to its end, so the slice may be longer than
+-- was asked.
+local function quote(input, cap)
+  local used_s, requested_s = input.used_s or 0, input.requested_s or 60
+  local debited = cap.decimal.new(input.debited or 0)
+  local max_s, result = rate(input, used_s + requested_s, debited, cap)
+  if max_s == nil then
+    local status = result.status == "blocked" and "blocked" or "no_rate"
+    return grant_nothing(input, status, result.error or result.status, cap)
+  elseif max_s <= used_s then
+    return grant_nothing(input, "insufficient_funds", nil, cap)
+  end
+  local row = row_of(input, cap)
+  local granted_s, final = max_s - used_s, max_s < used_s + requested_s
+  return {
+    status = "quoted", prefix = row.prefix, per_minute = row.per_minute, connect_fee = row.connect_fee,
+    initial_s = row.initial_s, increment_s = row.increment_s, granted_s = granted_s, max_s = max_s,
+    renew_in_s = final and granted_s or math.min(granted_s, math.max(1, requested_s * 3 // 4)), final = final,
+    hold = cap.decimal.max(result.total - debited, 0),
+  }
+end
+
+local london = { { prefix = "44", per_minute = "0.0120", initial_s = 60, increment_s = 60 } }
+local by_second = { { prefix = "44", per_minute = "0.06", initial_s = 1, increment_s = 1, connect_fee = "0.01" } }
+
+--- A quote of a call to London.
+local function want_quote(changes)
+  local input = { call = { call_id = "c-1", to = "+442079460000", at = NOW }, plan = {} }
+  for name, value in pairs(changes or {}) do
+    input[name] = value
+  end
+  return input
+end
+
+local quote_cases = {
+  {
+    name = "a minute at 60/60", deck = london, input = want_quote(),
+    want = {
+      status = "quoted", hold = "0.012", max_s = 60, granted_s = 60, renew_in_s = 45, final = false, prefix = "44",
+      per_minute = "0.012", initial_s = 60, increment_s = 60,
+    },
+  },
+  {
+    name = "after 45 seconds the second minute, of which the first is paid",
+    deck = london, input = want_quote({ answered_at = NOW, used_s = 45, debited = "0.012" }),
+    want = { hold = "0.012", max_s = 120, granted_s = 75, renew_in_s = 45, final = false },
+  },
+  {
+    name = "the connect fee is in the first hold",
+    deck = by_second, input = want_quote({ requested_s = 30 }),
+    want = { hold = "0.04", connect_fee = "0.01", max_s = 30 },
+  },
+  {
+    name = "money for less than was asked is the end",
+    deck = by_second, input = want_quote({ available = "0.05" }),
+    want = { max_s = 40, granted_s = 40, hold = "0.05", final = true, renew_in_s = 40 },
+  },
+  {
+    name = "later it counts what was charged already",
+    deck = by_second, input = want_quote({ used_s = 60, debited = "0.07", available = "0.02" }),
+    want = { max_s = 80, granted_s = 20, hold = "0.02", final = true },
+  },
+  {
+    name = "money for no second at all",
+    deck = by_second, input = want_quote({ available = "0.01" }),
+    want = { status = "insufficient_funds", granted_s = 0, hold = "0", final = true },
+  },
+  {
+    name = "money for a part of a block is money for none",
+    deck = london, input = want_quote({ available = "0.0119" }), want = { status = "insufficient_funds" },
+  },
+  {
+    name = "the allowance comes first",
+    deck = by_second,
+    input = want_quote({ available = "0.02", state = { bundles = { { id = "b", remaining_s = 50 } } } }),
+    want = { max_s = 60, hold = "0.02", final = false },
+  },
+  {
+    name = "a minimum charge is held at once",
+    deck = london, input = want_quote({ plan = { min_charge = "0.10" } }), want = { hold = "0.1" },
+  },
+  {
+    name = "dearer in two minutes, and asked for five",
+    deck = {
+      { prefix = "44", per_minute = "0.06", initial_s = 1, increment_s = 1, to = "2026-07-15T10:02:00Z" },
+      { prefix = "44", per_minute = "0.12", initial_s = 1, increment_s = 1, from = "2026-07-15T10:02:00Z" },
+    },
+    input = want_quote({ requested_s = 300 }), want = { hold = "0.48", per_minute = "0.06", max_s = 300 },
+  },
+  {
+    name = "a slice shorter than the grace has a price too",
+    deck = by_second, input = want_quote({ plan = { grace_s = 30 }, requested_s = 10 }),
+    want = { status = "quoted", max_s = 31, hold = "0.041" },
+  },
+  { name = "no row, no call", deck = {}, input = want_quote(), want = { status = "no_rate", hold = "0" } },
+  {
+    name = "a barred destination",
+    deck = { { prefix = "44", per_minute = "1", blocked = true } }, input = want_quote(),
+    want = { status = "blocked", reason = "blocked", granted_s = 0 },
+  },
+  {
+    name = "what is no number has no price",
+    deck = london, input = want_quote({ call = { call_id = "c-1", to = "911", at = NOW } }),
+    want = { status = "no_rate", reason = "not_e164" },
+  },
+}
+
 return {
   { hook = "charging.admit", api = 1, needs = { "text" }, decide = admit, cases = admit_cases },
+  {
+    hook = "charging.quote",
+    api = 1,
+    needs = {
+      "calendar", "decimal", "deck", "text", "lib.pricing.balances", "lib.pricing.blocks", "lib.pricing.bundles",
+      "lib.pricing.calls", "lib.pricing.countries", "lib.pricing.e164", "lib.pricing.lines", "lib.pricing.max_usage",
+      "lib.pricing.order", "lib.pricing.tiers",
+    },
+    decide = quote,
+    cases = quote_cases,
+  },
 }
