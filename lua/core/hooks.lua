@@ -597,7 +597,7 @@ hooks["admin.step"] = {
     done = a("boolean", "nothing moves it any more"),
     reason = maybe(one_of({
       "below_limit", "reviewer_is_author", "author_is_alone", "reauthenticate", "second_person", "rejected",
-      "not_author", "expired", "over", "no_such_step",
+      "not_author", "expired", "over",
     })),
   }),
   on_failure = "refuse", says = "The state stays; whoever asked is told.",
