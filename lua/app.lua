@@ -10,6 +10,7 @@ local catalog = openapi.feature("catalog")
 local charging = openapi.feature("charging")
 local document = openapi.feature("document")
 local identity = openapi.feature("identity")
+local rules = openapi.feature("rules")
 
 local MIB <const> = 1 << 20
 
@@ -42,6 +43,25 @@ return {
     { method = "GET", path = "/v1/usage", operation = charging.usage, permission = "usage:read" },
     { method = "GET", path = "/v1/usage/summary", operation = charging.usage_summary, permission = "usage:read" },
     { method = "GET", path = "/v1/usage/{id}/explain", operation = charging.explain, permission = "usage:read" },
+
+    { method = "GET", path = "/v1/rules", operation = rules.hooks, permission = "rules:read" },
+    { method = "POST", path = "/v1/rules/bundles", operation = rules.publish, permission = "rules:write",
+      body_max = 16 * MIB, bulk = true },
+    { method = "GET", path = "/v1/rules/bundles", operation = rules.bundles, permission = "rules:read" },
+    { method = "GET", path = "/v1/rules/bundles/{id}", operation = rules.bundle, permission = "rules:read" },
+    { method = "GET", path = "/v1/rules/bundles/{id}/diff", operation = rules.difference, permission = "rules:read" },
+    { method = "POST", path = "/v1/rules/diff", operation = rules.compare, permission = "rules:write",
+      body_max = 16 * MIB, bulk = true },
+    { method = "GET", path = "/v1/rules/active", operation = rules.active, permission = "rules:read" },
+    { method = "PUT", path = "/v1/rules/active", operation = rules.activate, permission = "rules:activate" },
+    { method = "GET", path = "/v1/rules/activations", operation = rules.activations, permission = "rules:read" },
+    { method = "POST", path = "/v1/rules/rollback", operation = rules.roll_back, permission = "rules:activate" },
+    { method = "PUT", path = "/v1/rules/shadow", operation = rules.set_shadow, permission = "rules:write" },
+    { method = "GET", path = "/v1/rules/shadow/report", operation = rules.shadow_report, permission = "rules:read" },
+    { method = "POST", path = "/v1/rules/dry-run", operation = rules.dry_run, permission = "rules:write" },
+    { method = "POST", path = "/v1/rules/backtests", operation = rules.create_backtest, permission = "rules:write" },
+    { method = "GET", path = "/v1/rules/backtests", operation = rules.backtests, permission = "rules:read" },
+    { method = "GET", path = "/v1/rules/backtests/{id}", operation = rules.backtest, permission = "rules:read" },
 
     { method = "GET", path = "/v1/wallets", operation = charging.wallets, permission = "wallets:read" },
     { method = "GET", path = "/v1/wallets/{id}", operation = charging.wallet, permission = "wallets:read" },

@@ -133,6 +133,12 @@ function service.usage_summary(filter)
   return { groups = groups, totals = totals, group_by = group_by, from = from, to = to }
 end
 
+--- How many events a company and those below have in a time.
+---@return integer? events, table? err
+function service.count_below(company, from, to)
+  return store.count_below(company, from, to)
+end
+
 -- The deck rows that the lines name: what was multiplied, and in which steps. A line counts rows from 0.
 local function rates_of(row)
   local numbers, seen = {}, {}

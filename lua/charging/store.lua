@@ -52,6 +52,12 @@ local sql <const> = tg.db.declare({
        AND (SELECT 1 FROM usage_events u WHERE u.company_id = t.descendant_id
                AND u.event_time >= {from:time} AND u.event_time < {to:time} LIMIT 1) = 1
      ORDER BY t.descendant_id LIMIT 1]],
+  count_below = [[
+    SELECT COUNT(*) AS events
+      FROM company_tree t JOIN company_tree b ON b.ancestor_id = t.descendant_id
+      JOIN usage_events u ON u.company_id = b.descendant_id
+     WHERE t.ancestor_id = {scope} AND t.descendant_id = {company:id}
+       AND u.event_time >= {from:time} AND u.event_time < {to:time}]],
   totals_by_company = [[
     SELECT t.descendant_id AS `company:co`, c.name, c.external_ref,]] .. TOTALS .. [[
      GROUP BY t.descendant_id, COALESCE(u.currency, c.currency), u.status ORDER BY t.descendant_id]] .. LIMIT_TOTALS,
@@ -115,6 +121,13 @@ end
 function store.next_company_with_usage(filter, after)
   local args = filter_args(filter)
   return tg.db.one(sql.next_company_with_usage, { after = after, from = args.from, to = args.to })
+end
+
+--- How many events a company and those below have in a time.
+---@return integer? events, table? err
+function store.count_below(company, from, to)
+  local row, err = tg.db.one(sql.count_below, { company = company, from = from, to = to })
+  return row and row.events, err
 end
 
 --- Sums by group, currency and status.

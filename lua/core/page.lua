@@ -55,7 +55,8 @@ end
 
 --- Reads a cursor. What is not one of ours, or one of another list, is an input error.
 ---@param cursor string?
----@param types string[] of the key's parts: "time" (microseconds from 1970 on) or the prefix of an id
+---@param types string[] of the key's parts: "time" (microseconds from 1970 on), "count", "sha256" (hex) or the prefix
+---  of an id
 ---@return (string|integer)[]? key, errors.Error?   nil, nil: from the beginning
 function page.decode(cursor, types)
   if cursor == nil then
@@ -71,8 +72,12 @@ function page.decode(cursor, types)
   end
   for i, expected in ipairs(types) do
     local value = key[i]
-    if expected == "time" then
+    if expected == "time" or expected == "count" then
       if math.type(value) ~= "integer" or value < 0 or value > LATEST_US then
+        return refuse()
+      end
+    elseif expected == "sha256" then
+      if type(value) ~= "string" or #value ~= 64 or value:find("[^0-9a-f]") then
         return refuse()
       end
     elseif type(value) ~= "string" or not tg.id.is(value, expected) then

@@ -196,6 +196,24 @@ function service.own_key(actor)
   return store.key(actor)
 end
 
+--- How many others in the caller's company have a permission.
+---@param permission string
+---@param actor string who is not counted
+---@return integer? n, table? err
+function service.others_who_may(permission, actor)
+  local keys, err = store.living_keys(tg.time.now())
+  if not keys then
+    return nil, err
+  end
+  local n = 0
+  for _, key in ipairs(keys) do
+    if key.id ~= actor and permissions.cover(key.permissions, { permission }) then
+      n = n + 1
+    end
+  end
+  return n
+end
+
 -- Nobody gives away more than they have: not other permissions, not a longer life. The key is read anew, because the
 -- caller may be known from a memory of some seconds, and a key that was revoked meanwhile must leave no other behind.
 local function check_giver(wanted, expires_at, actor)

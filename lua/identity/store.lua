@@ -63,6 +63,11 @@ local sql <const> = tg.db.declare({
   keys = KEY .. [[
      AND ({after:id} IS NULL OR k.id > {after:id}) AND ({company:id} IS NULL OR k.company_id = {company:id})
    ORDER BY k.id LIMIT {limit}]],
+  -- Of this one company: a key below it does not act for it.
+  living_keys = [[
+    SELECT id AS `id:key`, permissions AS `permissions:json` FROM api_keys
+     WHERE company_id = {scope} AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > {now:time})
+     LIMIT 10000]],
   insert_key = [[
     INSERT INTO api_keys (company_id, id, name, secret_hash, permissions, created_at, expires_at)
     SELECT t.descendant_id, {id:id}, {name}, {hash:hex}, {permissions:json}, {now:time}, {expires_at:time}
@@ -171,6 +176,11 @@ end
 function store.keys(filter)
   local after = filter.after and filter.after[1]
   return tg.db.query(sql.keys, { after = after, company = filter.company, limit = filter.limit })
+end
+
+--- The caller's company's own keys that are good at this instant.
+function store.living_keys(now)
+  return tg.db.query(sql.living_keys, { now = now })
 end
 
 ---@return integer? inserted 0 when the company is not the caller's to use

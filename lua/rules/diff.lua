@@ -175,8 +175,8 @@ end
 --- What is different between two lists of files, by path.
 ---@param old {path: string, source: string}[]
 ---@param new {path: string, source: string}[]
----@return {path: string, change: "added"|"removed"|"changed", diff: string}[]
-function diff.files(old, new)
+---@return {path: string, change: "added"|"removed"|"changed", old: string?, new: string?}[]
+function diff.changes(old, new)
   local before, after, paths = by_path(old), by_path(new), {}
   for path in pairs(before) do
     paths[#paths + 1] = path
@@ -187,13 +187,24 @@ function diff.files(old, new)
     end
   end
   table.sort(paths)
-  local changes, budget = {}, { steps = STEPS_MAX }
+  local changes = {}
   for _, path in ipairs(paths) do
     local a, b = before[path], after[path]
     if a ~= b then
       local change = not a and "added" or not b and "removed" or "changed"
-      changes[#changes + 1] = { path = path, change = change, diff = diff.unified(a, b, path, budget) }
+      changes[#changes + 1] = { path = path, change = change, old = a, new = b }
     end
+  end
+  return changes
+end
+
+--- The same with the difference of each file written out.
+---@return {path: string, change: string, diff: string}[]
+function diff.files(old, new)
+  local changes, budget = diff.changes(old, new), { steps = STEPS_MAX }
+  for _, change in ipairs(changes) do
+    change.diff = diff.unified(change.old, change.new, change.path, budget)
+    change.old, change.new = nil, nil
   end
   return changes
 end

@@ -129,7 +129,7 @@ function report.totals(groups)
     end
     total.stored = total.stored + tg.decimal.new(group.stored)
     total.new = total.new + tg.decimal.new(group.new)
-    total.deltas = group.deltas and report.add_deltas(total.deltas, group.deltas)
+    total.deltas = total.deltas and group.deltas and report.add_deltas(total.deltas, group.deltas) or nil
   end
   table.sort(totals, function(a, b)
     return a.currency < b.currency

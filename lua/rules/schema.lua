@@ -5,8 +5,10 @@ local v = require("core.validate")
 local schema = {}
 
 local FILES_MAX <const> = 400 -- of one request: what a bundle may have, and as many to take away
+local REVISION_MAX <const> = 1 << 53
+local COUNT_MAX <const> = 1000000000
 local PERCENT_MAX <const> = 1000000
-local SHARE_MAX_PPM <const> = 1000000
+local MILLION <const> = 1000000
 
 --- Is it the id of a bundle: the SHA-256 of its files?
 ---@param text any
@@ -15,112 +17,102 @@ function schema.is_bundle(text)
   return type(text) == "string" and #text == 64 and not text:find("[^0-9a-f]")
 end
 
--- A bundle by its id or by a name that stands for one.
-local function bundle(names)
+--- A bundle by its id, or by a name that stands for one.
+---@param names string[]
+---@return validate.Shape
+function schema.bundle(names)
   local says, known = "must be the id of a bundle, 64 hex digits", {}
   for _, name in ipairs(names) do
     says, known[name] = ('%s, or "%s"'):format(says, name), true
   end
-  return function(value, pointer, faults)
+  local pattern <const> = "^[0-9a-f]{64}$" .. (names[1] and "|^(" .. table.concat(names, "|") .. ")$" or "")
+  return v.shape({ type = "string", pattern = pattern }, function(value, pointer, faults)
     if not schema.is_bundle(value) and not (type(value) == "string" and known[value]) then
       faults[#faults + 1] = { pointer = pointer, detail = says }
       return nil
     end
     return value
-  end
+  end)
 end
 
 -- Only that it is text: what a rule file may hold is for the check of the whole bundle to say, with line and reason.
-local function source(value, pointer, faults)
-  if value ~= tg.json.null and type(value) ~= "string" then
+local source <const> = v.shape({ type = "string" }, function(value, pointer, faults)
+  if type(value) ~= "string" then
     faults[#faults + 1] = { pointer = pointer, detail = "must be the file's text, or null to leave the file out" }
     return nil
   end
   return value
-end
+end)
 
-local file_list <const> = v.list(v.object({ path = v.string({ min = 1, max = 200 }), source = source }), {
-  max = FILES_MAX,
-})
+local file <const> = v.object({ path = v.string({ min = 1, max = 200 }), source = v.or_null(source) })
 
-local function files(value, pointer, faults)
-  local list = file_list(value, pointer, faults)
+local files <const> = v.also(v.list(file, { max = FILES_MAX }), function(list, pointer, faults)
   local seen = {}
-  for i, file in ipairs(list or {}) do
-    if file.path and seen[file.path] then
+  for i, one in ipairs(list) do
+    if seen[one.path] then
       faults[#faults + 1] = { pointer = ("%s/%d/path"):format(pointer, i - 1), detail = "is there twice" }
     end
-    seen[file.path or ""] = true
+    seen[one.path] = true
   end
-  return list
-end
+end)
 
-local any_bundle <const> = bundle({ "active", "release" })
-local base <const> = v.optional(bundle({ "active", "release", "none" }))
+local any_bundle <const> = schema.bundle({ "active", "release" })
+local base <const> = v.optional(v.described(schema.bundle({ "active", "release", "none" }),
+  "the bundle that the files are laid over; without: the active one"))
 
-schema.push = v.object({
-  files = files,
+schema.publish = v.object({
+  files = v.described(files, "a source of null leaves out a file of the base"),
   base = base,
   note = v.optional(v.string({ max = 1000 })),
 })
 
---- The same files, only compared.
 schema.compare = v.object({ files = files, base = base, to = v.optional(any_bundle) })
-
-schema.bundle_list = page.query({})
 
 schema.bundle_show = { files = v.optional(v.enum({ "true", "false" })) }
 
-schema.diff = { to = v.optional(any_bundle) }
+schema.difference = { to = v.optional(any_bundle) }
 
--- A decimal as text between 0 and max; whole numbers may be JSON's.
-local function bounded_decimal(max, says)
-  local text <const> = v.decimal()
-  return function(value, pointer, faults)
-    local n = #faults
-    local clean = text(math.type(value) == "integer" and tostring(value) or value, pointer, faults)
-    if #faults == n and tg.decimal.new(clean) > tg.decimal.new(max) then
-      faults[#faults + 1] = { pointer = pointer, detail = says }
-      return nil
+-- A decimal from 0 to max.
+local function decimal_up_to(max)
+  return v.also(v.decimal(), function(clean, pointer, faults)
+    if tg.decimal.new(max) < tg.decimal.new(clean) then
+      faults[#faults + 1] = { pointer = pointer, detail = ("must be at most %d"):format(max) }
     end
-    return clean
-  end
+  end)
 end
 
-local COUNT_MAX <const> = 1000000000
-
 schema.activate = v.object({
-  bundle = bundle({ "release" }),
-  if_revision = v.integer(0, 1 << 53),
+  bundle = schema.bundle({ "release" }),
+  if_revision = v.described(v.integer(0, REVISION_MAX), "the revision that you have seen active"),
   gate = v.optional(v.object({
-    max_increase_percent = v.optional(bounded_decimal(PERCENT_MAX, "must be at most " .. PERCENT_MAX)),
+    max_increase_percent = v.optional(v.described(decimal_up_to(PERCENT_MAX), "of what any one company pays")),
     max_shadow_errors = v.optional(v.integer(0, COUNT_MAX)),
     min_shadow_calls = v.optional(v.integer(0, COUNT_MAX)),
-    backtest = v.optional(v.id("bt")),
+    backtest = v.optional(v.described(v.id("bt"), "look at this one instead of the shadow")),
   })),
 })
 
-schema.rollback = v.object({ if_revision = v.optional(v.integer(0, 1 << 53)) })
+schema.roll_back = v.object({ if_revision = v.optional(v.integer(0, REVISION_MAX)) })
 
-local share <const> = bounded_decimal(1, "must be between 0 and 1")
-
--- Parts of a million.
-local function share_ppm(value, pointer, faults)
-  local clean = share(value, pointer, faults)
-  if not clean then
-    return nil
-  end
-  local ppm = tg.decimal.tointeger(tg.decimal.muldiv(clean, SHARE_MAX_PPM, 1, 0, "half_up"))
-  if ppm == 0 then
-    faults[#faults + 1] = { pointer = pointer, detail = "must be at least 0.000001; a null bundle ends the shadow" }
-  end
-  return ppm
+--- Parts of a million, out of a decimal.
+function schema.to_ppm(share)
+  return tg.decimal.tointeger(tg.decimal.muldiv(share, MILLION, 1, 0, "half_up"))
 end
 
-schema.shadow = v.object({
-  bundle = v.nullable(bundle({})),
-  share = v.optional(share_ppm),
-})
+local share <const> = v.also(decimal_up_to(1), function(clean, pointer, faults)
+  if schema.to_ppm(clean) == 0 then
+    faults[#faults + 1] = { pointer = pointer, detail = "must be at least 0.000001; a null bundle ends the shadow" }
+  end
+end)
+
+schema.set_shadow = v.also(v.object({
+  bundle = v.or_null(schema.bundle({})),
+  share = v.optional(v.described(share, "of the calls, 1 is all of them")),
+}), function(clean, pointer, faults)
+  if clean.bundle ~= tg.json.null and not clean.share then
+    faults[#faults + 1] = { pointer = pointer .. "/share", detail = "is required with a bundle" }
+  end
+end)
 
 -- A rule's input has no null: what is absent is absent.
 local function without_null(value, pointer, faults)
@@ -139,20 +131,22 @@ local function without_null(value, pointer, faults)
   return is_list and tg.json.array(clean) or clean
 end
 
-local function input(value, pointer, faults)
+local input <const> = v.shape({ type = "object" }, function(value, pointer, faults)
   if type(value) ~= "table" or v.is_list(value) then
     faults[#faults + 1] = { pointer = pointer, detail = "must be an object: what the rule is given" }
     return nil
   end
   return without_null(value, pointer, faults)
-end
+end)
 
-local flag_name <const> = { pattern = "^[a-z][a-z0-9_.-]*$", says = "a flag's name is lower-case letters, digits, _.-" }
+local flag_name <const> = {
+  pattern = "^[a-z][a-z0-9_.%-]*$", regex = "^[a-z][a-z0-9_.-]*$", says = "a flag is lower-case letters, digits, _ . -",
+}
 
 schema.dry_run = v.object({
   bundle = any_bundle,
   hook = v.string({ min = 1, max = 64 }),
-  input = input,
+  input = v.described(input, "as GET /v1/rules describes it; a null is as good as nothing"),
   deck = v.optional(v.object({ id = v.id("deck"), version = v.optional(v.integer(1, 1 << 31)) })),
   flags = v.optional(v.map(flag_name, v.boolean(), 100)),
 })
@@ -161,7 +155,7 @@ schema.backtest = v.object({
   bundle = any_bundle,
   from = v.time(),
   to = v.time(),
-  company = v.optional(v.id("co")),
+  company = v.optional(v.described(v.id("co"), "with those below it; without: all")),
 })
 
 schema.list = page.query({})
