@@ -1,7 +1,8 @@
 /* co - coroutines: Lua that waits without blocking. The contract is in co.h.
  *
  * A coroutine is a Lua thread with a struct tg_co, which its lua_State names in its extra space, so that the context is
- * found in O(1). Ended ones are reset and kept for the next start: making a thread costs ten times a reset.
+ * found in O(1). Ended ones are kept for the next start. One that returned is as good as new; only one that failed must
+ * be reset, which costs more than it looks: the reset gives the stack's memory back.
  *
  * Waiting is one lua_yieldk() whose continuation pushes the answer. So the answer is built inside the coroutine, where
  * an error is an error of the script, and never from a frame that has no one to catch it. Between the yield and the
@@ -9,7 +10,9 @@
  * answer, which will still come, finds nobody and frees it.
  *
  * A start runs at once unless Lua of the same VM is running already (then on the loop's next turn). A coroutine that
- * ends inside its start keeps its results on its stack until the next turn: done() never runs before the start returned.
+ * ends inside its start keeps its results on its stack until the next turn: done() never runs before the start
+ * returned. Only tg_co_run() ends it at once, so that a burst of requests uses one coroutine after the other and not
+ * hundreds side by side, which no cache holds.
  */
 #include "rt/co.h"
 
@@ -85,7 +88,7 @@ static void give_back(struct tg_co *co)
     vm->n_live--;
     tg_principal_unref(&co->ctx.principal);
     co->state = TG_CO_POOLED; /* a __close that runs now may not wait */
-    bool usable = lua_resetthread(co->L) == LUA_OK;
+    bool usable = !co->failed || lua_resetthread(co->L) == LUA_OK;
     lua_settop(co->L, 0);
     if (usable && vm->n_pooled < TG_CO_POOL_MAX && !vm->retiring) {
         co->next = vm->pool;
@@ -172,6 +175,7 @@ static bool resume(struct tg_co *co, int n_args)
     }
     assert(co->await == NULL);
     co->state = TG_CO_ENDED;
+    co->n_results -= co->n_below; /* Lua counts the whole stack */
     if (status != LUA_OK)
         note_failure(co);
     return false;
@@ -182,28 +186,32 @@ static bool resume(struct tg_co *co, int n_args)
 struct pushing {
     tg_co_push_fn *push;
     void *arg;
+    struct tg_co *co;
 };
 
 static int push_protected(lua_State *L)
 {
     struct pushing *p = lua_touserdata(L, 1);
     lua_settop(L, 0);
-    return p->push(L, p->arg) + 1; /* the function, and so many arguments */
+    p->co->n_args = p->push(L, p->arg);
+    p->co->n_below = lua_gettop(L) - p->co->n_args - 1;
+    return lua_gettop(L);
 }
 
 static void start_later(void *arg)
 {
     struct tg_co *co = arg;
-    if (!resume(co, lua_gettop(co->L) - 1))
+    if (!resume(co, co->n_args))
         finish(co);
 }
 
-void tg_co_start(struct tg_vm *vm, const struct tg_co_context *ctx, tg_co_push_fn *push, void *push_arg,
-                 tg_co_done_fn *done, void *arg)
+/* Runs it unless Lua is running; ENDED: its end is the caller's. */
+static struct tg_co *begin(struct tg_vm *vm, const struct tg_co_context *ctx, tg_co_push_fn *push, void *push_arg,
+                           tg_co_done_fn *done, void *arg)
 {
     assert(vm->attached && !vm->retiring);
-    struct pushing p = {push, push_arg};
     struct tg_co *co = take(vm);
+    struct pushing p = {push, push_arg, co};
     co->ctx = *ctx;
     if (ctx->principal != NULL)
         tg_principal_ref(ctx->principal);
@@ -216,12 +224,28 @@ void tg_co_start(struct tg_vm *vm, const struct tg_co_context *ctx, tg_co_push_f
     if (lua_pcall(co->L, 1, LUA_MULTRET, 0) != LUA_OK) {
         co->state = TG_CO_ENDED;
         note_failure(co);
-        tg_loop_defer(vm->services.loop, finish, co);
     } else if (vm->n_running > 0) {
         tg_loop_defer(vm->services.loop, start_later, co);
-    } else if (!resume(co, lua_gettop(co->L) - 1)) {
-        tg_loop_defer(vm->services.loop, finish, co);
+    } else {
+        resume(co, co->n_args);
     }
+    return co;
+}
+
+void tg_co_start(struct tg_vm *vm, const struct tg_co_context *ctx, tg_co_push_fn *push, void *push_arg,
+                 tg_co_done_fn *done, void *arg)
+{
+    struct tg_co *co = begin(vm, ctx, push, push_arg, done, arg);
+    if (co->state == TG_CO_ENDED)
+        tg_loop_defer(vm->services.loop, finish, co);
+}
+
+void tg_co_run(struct tg_vm *vm, const struct tg_co_context *ctx, tg_co_push_fn *push, void *push_arg,
+               tg_co_done_fn *done, void *arg)
+{
+    struct tg_co *co = begin(vm, ctx, push, push_arg, done, arg);
+    if (co->state == TG_CO_ENDED)
+        finish(co);
 }
 
 struct tg_co_context *tg_co_context(lua_State *L)

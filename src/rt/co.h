@@ -46,7 +46,8 @@ struct tg_co_context { /* of one coroutine; the copy inside belongs to it */
     char traceparent[56]; /* W3C, "" when none; sent on with tg.http */
 };
 
-/* Runs protected; pushes a function and its arguments, returns the number of arguments. */
+/* Runs protected; pushes a function and its arguments, returns the number of arguments. What it pushes before the
+ * function stays on the coroutine's stack until done() has returned. */
 typedef int tg_co_push_fn(lua_State *L, void *arg);
 /* The end of a coroutine: L holds its n_results results (L is valid only during the call); or err says why it
  * failed (BUG with the message and traceback, never for a client), then n_results is 0. Never called before
@@ -55,6 +56,10 @@ typedef void tg_co_done_fn(lua_State *L, int n_results, const struct tg_err *err
 /* ctx is copied (the principal referenced). */
 void tg_co_start(struct tg_vm *vm, const struct tg_co_context *ctx, tg_co_push_fn *push, void *push_arg,
                  tg_co_done_fn *done, void *arg);
+/* The same for a caller that is ready for its end: done() has run when this returns, unless the coroutine waits (or
+ * Lua was running already). */
+void tg_co_run(struct tg_vm *vm, const struct tg_co_context *ctx, tg_co_push_fn *push, void *push_arg,
+               tg_co_done_fn *done, void *arg);
 /* The context of the running coroutine; the VM's empty one outside of any. Borrowed. */
 struct tg_co_context *tg_co_context(lua_State *L);
 void tg_co_set_principal(lua_State *L, struct tg_principal *p);

@@ -34,6 +34,7 @@ struct tg_co {
     tg_await_push_fn *push; /* the answer being pushed, during a resume */
     void *push_arg;
     struct tg_tx *tx; /* the open transaction */
+    int n_below, n_args; /* what its push left before the function, and behind it */
     int n_results;
     bool failed; /* ENDED: err says why */
     struct tg_err err;

@@ -248,15 +248,6 @@ static int l_take_body(lua_State *L)
     return 1;
 }
 
-static int l_gc(lua_State *L)
-{
-    struct tg_request **box = lua_touserdata(L, 1);
-    if (*box != NULL)
-        (*box)->lua_box = NULL;
-    *box = NULL;
-    return 0;
-}
-
 void tg_api_req_open(lua_State *L)
 {
     static const luaL_Reg methods[] = {{"header", l_header},
@@ -267,8 +258,6 @@ void tg_api_req_open(lua_State *L)
     luaL_newlib(L, methods);
     lua_pushcclosure(L, l_index, 1);
     lua_setfield(L, -2, "__index");
-    lua_pushcfunction(L, l_gc);
-    lua_setfield(L, -2, "__gc");
     lua_pushboolean(L, 0);
     lua_setfield(L, -2, "__metatable");
     lua_rawsetp(L, LUA_REGISTRYINDEX, &type_key);

@@ -17,7 +17,8 @@
 
 /* Makes the type in a new VM. Runs protected. */
 void tg_api_req_open(lua_State *L);
-/* Pushes the userdata of r; r->lua_box then points at it. */
+/* Pushes the userdata of r; r->lua_box then points at it. Whoever pushes it keeps it on the stack until
+ * tg_api_req_end(): a finalizer would do as well, and cost each request a call. */
 void tg_api_req_push(lua_State *L, struct tg_request *r);
 /* The handler has ended (or will never run). */
 void tg_api_req_end(struct tg_request *r);

@@ -178,9 +178,10 @@ static struct tg_principal *read_principal(lua_State *L, int idx, const struct t
 static int push_authenticate(lua_State *L, void *arg)
 {
     struct decision *d = arg;
+    tg_api_req_push(L, d->first);
     tg_app_push(L, TG_APP_AUTHENTICATE);
     lua_pushlstring(L, d->token.base, d->token.len);
-    tg_api_req_push(L, d->first);
+    lua_pushvalue(L, -3);
     return 2;
 }
 

@@ -56,8 +56,9 @@ static void on_deadline(h2o_timeout_entry_t *entry)
 static int push_handler(lua_State *L, void *arg)
 {
     struct tg_request *r = arg;
-    tg_app_push(L, (int)r->match.route->handler);
     tg_api_req_push(L, r);
+    tg_app_push(L, (int)r->match.route->handler);
+    lua_pushvalue(L, -2);
     return 1;
 }
 
@@ -71,6 +72,7 @@ static void on_handled(lua_State *L, int n, const struct tg_err *err, void *arg)
     finish(r);
 }
 
+/* r may be over when this returns. */
 static void start_handler(struct tg_request *r)
 {
     const struct tg_conf *conf = r->thread->shared->conf;
@@ -78,7 +80,7 @@ static void start_handler(struct tg_request *r)
     struct tg_co_context ctx = {.principal = r->principal, .deadline_ms = tg_loop_now_ms(r->thread->loop) + timeout_ms};
     memcpy(ctx.request_id, r->id, sizeof(ctx.request_id));
     memcpy(ctx.traceparent, r->traceparent, sizeof(ctx.traceparent));
-    tg_co_start(r->app->vm, &ctx, push_handler, r, on_handled, r);
+    tg_co_run(r->app->vm, &ctx, push_handler, r, on_handled, r);
 }
 
 /* --- Limits --------------------------------------------------------------------------------------------------------- */

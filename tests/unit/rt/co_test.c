@@ -108,6 +108,57 @@ TEST(a_coroutine_that_never_waits_still_ends_after_its_start_has_returned)
     fixture_free(&vm);
 }
 
+TEST(a_run_is_over_when_it_returns_unless_it_waits)
+{
+    struct outcome o = {0}, waits = {0};
+    struct tg_co_context ctx = {0};
+    struct tg_vm *vm = fixture_vm(libs);
+    tg_co_run(vm, &ctx, outcome_push, "return 1, 'two'", outcome_done, &o);
+    ok(o.ended, "nothing is left for the loop");
+    is_str(o.text, "1 two");
+    tg_co_run(vm, &ctx, outcome_push, "return tg.test.ping()", outcome_done, &waits);
+    ok(!waits.ended, "it waits");
+    turn_until(&waits.ended);
+    is_str(waits.text, "pong");
+    is_int(tg_vm_n_live(vm), 0);
+    fixture_free(&vm);
+}
+
+/* A table that is found only below the function, and code that counts it after a wait. */
+static int push_with_anchor(lua_State *L, void *arg)
+{
+    lua_newtable(L);
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &held);
+    lua_pushvalue(L, -2);
+    lua_pushboolean(L, 1);
+    lua_rawset(L, -3);
+    lua_pop(L, 1);
+    return outcome_push(L, arg);
+}
+
+TEST(what_is_pushed_before_the_function_stays_and_is_no_result)
+{
+    struct outcome o = {0};
+    struct tg_co_context ctx = {0};
+    struct tg_vm *vm = fixture_vm(libs);
+    lua_State *L = tg_vm_state(vm);
+    lua_newtable(L);
+    lua_createtable(L, 0, 1);
+    lua_pushliteral(L, "k");
+    lua_setfield(L, -2, "__mode");
+    lua_setmetatable(L, -2);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &held);
+    tg_co_run(vm, &ctx, push_with_anchor, "return tg.test.ping()", outcome_done, &o);
+    lua_gc(L, LUA_GCCOLLECT);
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &held);
+    lua_pushnil(L);
+    is_int(lua_next(L, -2), 1);
+    lua_settop(L, 0);
+    turn_until(&o.ended);
+    is_str(o.text, "pong");
+    fixture_free(&vm);
+}
+
 TEST(a_wait_gives_what_was_answered_and_locals_survive)
 {
     struct outcome o = {0};
