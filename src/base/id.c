@@ -6,6 +6,7 @@
 #include "base/id.h"
 
 #include <assert.h>
+#include <endian.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -111,20 +112,21 @@ size_t tg_id_format(struct tg_id id, const char *prefix, char out[static TG_ID_T
     memcpy(out, prefix, len);
     if (len != 0)
         out[len++] = '_';
-    /* 128 bits as 26 groups of 5, the first of them only 3 bits wide. */
-    unsigned bits = 0, window = 0, n = 0;
-    bits = 2; /* two zero bits in front make 130 */
-    for (int i = 0; i < 16; i++) {
-        window = (window << 8 | id.bytes[i]) & 0xffff;
-        bits += 8;
-        while (bits >= 5) {
-            bits -= 5;
-            out[len + n++] = alphabet[window >> bits & 31];
-        }
-    }
-    assert(n == SUFFIX_LEN && bits == 0);
-    out[len + n] = '\0';
-    return len + n;
+    /* 26 groups of 5 bits from the end, the first of them only 3 wide: 12 of the low half, one of both, 13 of the high */
+    uint64_t high, low;
+    memcpy(&high, id.bytes, sizeof(high));
+    memcpy(&low, id.bytes + 8, sizeof(low));
+    high = be64toh(high);
+    low = be64toh(low);
+    char *text = out + len;
+    for (int i = SUFFIX_LEN - 1; i > 13; i--, low >>= 5)
+        text[i] = alphabet[low & 31];
+    text[13] = alphabet[(low | high << 4) & 31];
+    high >>= 1;
+    for (int i = 12; i >= 0; i--, high >>= 5)
+        text[i] = alphabet[high & 31];
+    text[SUFFIX_LEN] = '\0';
+    return len + SUFFIX_LEN;
 }
 
 static int digit_value(char c)

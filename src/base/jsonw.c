@@ -97,7 +97,18 @@ static void put_valid(struct tg_strbuf *out, const char *str, size_t len)
     tg_strbuf_append(out, str + from, len - from);
 }
 
-static void put_string(struct tg_strbuf *out, const char *str, size_t len)
+/* Whether it stands in JSON as it is: ASCII with nothing to escape. */
+static bool is_plain(const char *str, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        unsigned char c = (unsigned char)str[i];
+        if (c < 0x20 || c > 0x7e || c == '"' || c == '\\')
+            return false;
+    }
+    return true;
+}
+
+static void put_any(struct tg_strbuf *out, const char *str, size_t len)
 {
     tg_strbuf_append_char(out, '"');
     for (;;) {
@@ -110,6 +121,20 @@ static void put_string(struct tg_strbuf *out, const char *str, size_t len)
         len -= valid + 1;
     }
     tg_strbuf_append_char(out, '"');
+}
+
+static void put_string(struct tg_strbuf *out, const char *str, size_t len)
+{
+    if (!is_plain(str, len)) {
+        put_any(out, str, len);
+        return;
+    }
+    char *to = tg_strbuf_extend(out, len + 2);
+    if (to == NULL)
+        return;
+    to[0] = '"';
+    memcpy(to + 1, str, len);
+    to[len + 1] = '"';
 }
 
 void tg_jsonw_key_n(struct tg_jsonw *w, const char *key, size_t len)

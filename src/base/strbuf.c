@@ -72,6 +72,16 @@ void tg_strbuf_append(struct tg_strbuf *buf, const void *bytes, size_t len)
     buf->bytes[buf->len] = '\0';
 }
 
+char *tg_strbuf_extend(struct tg_strbuf *buf, size_t len)
+{
+    if (!reserve(buf, len))
+        return NULL;
+    char *bytes = buf->bytes + buf->len;
+    buf->len += len;
+    buf->bytes[buf->len] = '\0';
+    return bytes;
+}
+
 void tg_strbuf_append_char(struct tg_strbuf *buf, char c)
 {
     if (!reserve(buf, 1))

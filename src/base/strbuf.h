@@ -24,6 +24,8 @@ void tg_strbuf_deinit(struct tg_strbuf *buf);
 /* Empties it, keeps the memory. */
 void tg_strbuf_reset(struct tg_strbuf *buf);
 void tg_strbuf_append(struct tg_strbuf *buf, const void *bytes, size_t len);
+/* Adds len bytes, which the caller sets now; NULL when they do not fit. */
+char *tg_strbuf_extend(struct tg_strbuf *buf, size_t len);
 void tg_strbuf_append_char(struct tg_strbuf *buf, char c);
 void tg_strbuf_append_str(struct tg_strbuf *buf, const char *str);
 void tg_strbuf_printf(struct tg_strbuf *buf, const char *fmt, ...) TG_PRINTF(2, 3);

@@ -65,6 +65,22 @@ TEST(past_the_limit_drops_the_whole_piece_and_all_that_follows)
     tg_strbuf_deinit(&buf);
 }
 
+TEST(room_for_the_caller_is_terminated_and_has_the_same_limit)
+{
+    struct tg_strbuf buf;
+    tg_strbuf_init(&buf, 300);
+    tg_strbuf_append_str(&buf, "ab");
+    char *room = tg_strbuf_extend(&buf, 200);
+    memset(room, 'x', 200);
+    is_int(buf.len, 202);
+    is_int(buf.bytes[202], '\0');
+    is_int(strspn(buf.bytes + 2, "x"), 200);
+    ok(tg_strbuf_extend(&buf, 99) == NULL, "one more than there is");
+    is_true(tg_strbuf_overflowed(&buf));
+    is_int(buf.len, 202);
+    tg_strbuf_deinit(&buf);
+}
+
 TEST(a_limit_of_nothing_is_a_limit)
 {
     struct tg_strbuf buf;
