@@ -33,9 +33,10 @@ return openapi.section("catalog", "Rate decks", {
     example = { body = { name = "Wholesale A-Z", currency = "USD" } },
   },
   decks = { summary = "List rate decks", query = schema.deck_list, answers = { [200] = shapes.page(deck) } },
-  deck = { summary = "One rate deck", answers = { [200] = deck } },
+  deck = { summary = "One rate deck", ids = { id = "deck" }, answers = { [200] = deck } },
   put_rates = {
     summary = "Load the rates of a deck",
+    ids = { id = "deck" },
     description = "The body is the whole deck as CSV. Nothing is loaded while rows are damaged and nobody has accepted "
       .. "the report: 422 names them and the `report_id` to accept. The same file again changes nothing.",
     query = schema.rates_put,
@@ -49,6 +50,7 @@ return openapi.section("catalog", "Rate decks", {
   },
   lookup = {
     summary = "What a number costs now, or at an instant",
+    ids = { id = "deck" },
     query = schema.lookup,
     needs = { number = true },
     answers = {

@@ -29,7 +29,9 @@ local event_json <const> = {
     meter = { type = "string", pattern = "^[A-Za-z0-9_.-]{1,64}$", examples = { "call.seconds" } },
     event_time = { type = "string", format = "date-time" },
     quantity = { type = "string", description = "a decimal, not negative" },
-    company = { type = "string", description = "whose usage it is: own, or one below. Without: own" },
+    company = {
+      type = "string", pattern = v.id("co").json.pattern, description = "whose usage it is: own, or below. Without: own",
+    },
     call_id = { type = "string", maxLength = 200 },
     provider_cost = {
       type = "object", required = { "amount", "currency" },
@@ -110,6 +112,7 @@ return openapi.section("charging", "Usage and wallets", {
   },
   explain = {
     summary = "Why an event costs what it costs",
+    ids = { id = "usg" },
     answers = {
       [200] = v.object({
         event = usage, rule = shapes.text, bundle = v.described(shapes.text, "of the rules that decided"),
@@ -121,8 +124,9 @@ return openapi.section("charging", "Usage and wallets", {
     },
   },
   wallets = { summary = "List wallets", query = schema.wallet_list, answers = { [200] = shapes.page(wallet) } },
-  wallet = { summary = "One wallet", answers = { [200] = wallet } },
+  wallet = { summary = "One wallet", ids = { id = "wal" }, answers = { [200] = wallet } },
   entries = {
-    summary = "What moved a wallet, newest first", query = schema.entry_list, answers = { [200] = shapes.page(entry) },
+    summary = "What moved a wallet, newest first", ids = { id = "wal" }, query = schema.entry_list,
+    answers = { [200] = shapes.page(entry) },
   },
 })

@@ -5,6 +5,7 @@
 --     summary = "Create a company",                 a line; `description` for more
 --     body = schema.company_create,                 the very shape that the handler checks with
 --     query = schema.company_list,                  fields, as validate.query takes them
+--     ids = { id = "co" },                          the ids in the path, by their prefixes
 --     answers = { [201] = shapes.company },         what comes back, by status; false: no body
 --     once = true,                                  takes Idempotency-Key
 --     needs = { number = true },                    parameters that may not be missing
@@ -13,6 +14,8 @@
 --   }
 --
 -- A route without an operation does not load. Bodies that are not JSON: body = { type = "text/csv", shape = … }.
+local v = require("core.validate")
+
 local openapi = {}
 
 local JSON_POINTER <const> = "JSON pointer into the body, or ?name for a parameter"
@@ -118,7 +121,9 @@ end
 local function parameters_of(route)
   local list = tg.json.array({})
   for name in route.path:gmatch("{([%w_]+)}") do
-    list[#list + 1] = { name = name, ["in"] = "path", required = true, schema = { type = "string", minLength = 1 } }
+    local prefix = (route.api.ids or {})[name]
+    local schema = prefix and v.id(prefix).json or { type = "string", minLength = 1 }
+    list[#list + 1] = { name = name, ["in"] = "path", required = true, schema = schema }
   end
   for _, name in ipairs(sorted_names(route.api.query or {})) do
     local field = route.api.query[name]

@@ -55,9 +55,10 @@ return openapi.section("identity", "Companies and keys", {
   companies = {
     summary = "List companies, own and below", query = schema.company_list, answers = { [200] = shapes.page(company) },
   },
-  company = { summary = "One company", answers = { [200] = company } },
+  company = { summary = "One company", ids = { id = "co" }, answers = { [200] = company } },
   change_company = {
     summary = "Change a company below",
+    ids = { id = "co" },
     description = "What a company pays (deck, pricing, zone, status) is changed by one above it, never by itself.",
     body = schema.company_change,
     answers = { [200] = company },
@@ -75,5 +76,5 @@ return openapi.section("identity", "Companies and keys", {
     example = { body = { name = "gateway 1", permissions = { "usage:write" } } },
   },
   keys = { summary = "List API keys", query = schema.key_list, answers = { [200] = shapes.page(key) } },
-  revoke_key = { summary = "Revoke an API key", answers = { [204] = false } },
+  revoke_key = { summary = "Revoke an API key", ids = { id = "key" }, answers = { [204] = false } },
 })

@@ -26,8 +26,8 @@ function random() {
 const below = (n) => Math.floor(random() * n);
 const pick = (list) => list[below(list.length)];
 
-const NASTY = ["", " ", "0", "-1", "NaN", "1e400", "'; DROP TABLE companies; --", "\u0000", "\ud800", "💥".repeat(50), "a".repeat(5000),
-  "../../etc/passwd", "%00", "{{7*7}}", "\u202e", "9".repeat(40), "null", "true", "[]"];
+const NASTY = ["", " ", "0", "-1", "NaN", "1e400", "'; DROP TABLE companies; --", "\u0000", "\ud800", "💥".repeat(50),
+  "a".repeat(5000), "../../etc/passwd", "%00", "{{7*7}}", "\u202e", "9".repeat(40), "null", "true", "[]"];
 const STRANGE = [null, true, false, 0, -1, 1.5, 2 ** 53, 1e308, "", "x", [], {}, [[]], { a: { b: {} } }];
 
 function stringOf(schema) {

@@ -24,6 +24,37 @@ run_node() { # PROGRAM ARGUMENT…: its TAP becomes ours
 }
 for n in 1 2 3; do api GET /v1/hello; done
 run_node tests/contract/transcript.mjs "$dir/openapi.json" "$E2E_DIR/transcript" $E2E_WHOLE
+run_node tests/contract/examples.mjs "$dir/openapi.json" "http://127.0.0.1:$port" "$dir/key"
+
+# --- a company and its sibling, each with something of every kind
+cat >"$dir/deck.csv" <<END
+prefix,name,per_minute,initial_s,increment_s
+1,North America,0.0120,60,60
+END
+platform_key=$key
+for side in left right; do
+    key=$platform_key
+    make_deck "for $side" "$dir/deck.csv"
+    make_company "$side" "\"rate_deck\": \"$deck\""
+    post /v1/api-keys "{\"name\": \"$side\", \"company\": \"$id\"}"
+    key=$(field .key)
+    echo "$key" >"$dir/$side.key"
+    make_deck "of $side" "$dir/deck.csv"
+    make_company "below $side"
+    post /v1/usage "[$(event "$side-1")]"
+done
+key=$platform_key
+# Everything that a refused request must not change; a key's last use is its own business.
+sums() {
+    sql "SELECT table_name FROM information_schema.tables WHERE table_schema = '$database' ORDER BY 1" |
+        grep -vE '^(api_keys|jobs|cron|rule_nodes)$' | while read -r table; do sql "CHECKSUM TABLE $table"; done
+    sql "SELECT HEX(id), revoked_at, name, permissions FROM api_keys ORDER BY id"
+}
+before=$(sums)
+run_node tests/contract/isolation.mjs "$dir/openapi.json" "http://127.0.0.1:$port" "$dir/left.key" "$dir/right.key" \
+    "$platform"
+is "$(sums)" "$before" "and nothing was changed by it"
+
 run_node tests/contract/generate.mjs "$dir/openapi.json" "http://127.0.0.1:$port" "$dir/key"
 is "$(grep -c '"level":"error"' "$dir/server.log")" 0 "nothing of it is an error in the server's log"
 done_testing

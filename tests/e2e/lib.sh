@@ -204,7 +204,7 @@ api() {
     body=$(tr -d '\0' <"$dir/body")
     # what was promised and what came is compared at the end, by 99-contract
     printf '%s\t%s\t%s\t%s\t%s\n' "$method" "$path" "$status" "$content_type" "$(base64 -w0 "$dir/body")" \
-        >>"$E2E_DIR/transcript"
+        >>"${transcript:-$E2E_DIR/transcript}"
 }
 post() { # PATH JSON [curl arguments…]; a JSON of @FILE is the file
     local path=$1 json=$2

@@ -1,0 +1,42 @@
+// examples - every example of the API document, sent as it stands, in the order of the document.
+//
+//   node examples.mjs DOCUMENT.json URL KEY-FILE
+//
+// An id in a path is the last that an answer showed of its kind. Expected: success, as the document describes it. TAP.
+import { readFileSync } from "node:fs";
+import { Document } from "./document.mjs";
+
+const [documentFile, url, keyFile] = process.argv.slice(2);
+const doc = new Document(JSON.parse(readFileSync(documentFile, "utf8")));
+const key = readFileSync(keyFile, "utf8").trim();
+const last = new Map(); // prefix → id
+let number = 0;
+let failed = 0;
+
+function remember(text) {
+  for (const [id, prefix] of text.matchAll(/\b([a-z]{2,5})_[0-7][0-9a-hjkmnp-tv-z]{25}\b/g)) last.set(prefix, id);
+}
+
+const rank = { POST: 0, PUT: 1, PATCH: 2 };
+const withBody = doc.operations.filter((o) => o.operation.requestBody).sort((a, b) => rank[a.method] - rank[b.method]);
+for (const o of withBody)
+  for (const [type, media] of Object.entries(o.operation.requestBody.content)) {
+    if (media.example === undefined || /ndjson/.test(type)) continue;
+    const path = o.path.replace(/\{\w+\}/, () => {
+      const pattern = o.operation.parameters.find((p) => p.in === "path").schema.pattern ?? "";
+      return last.get(/^\^([a-z]+)_/.exec(pattern)?.[1]) ?? "none";
+    });
+    const body = typeof media.example === "string" ? media.example : JSON.stringify(media.example);
+    const headers = { authorization: `Bearer ${key}`, "content-type": type };
+    const response = await fetch(url + path, { method: o.method, headers, body });
+    const text = await response.text();
+    const answer = { method: o.method, path, status: response.status, contentType: response.headers.get("content-type") ?? "", body: text };
+    const fault = response.status < 300 ? doc.faultOf(answer) : text;
+    if (response.status < 300) remember(text);
+    number++;
+    if (fault !== null) failed++;
+    console.log(`${fault === null ? "ok" : "not ok"} ${number} - the example of ${o.method} ${o.path}`);
+    if (fault !== null) console.log(`#   ${response.status} ${fault}`);
+  }
+console.log(`1..${number}`);
+process.exit(failed === 0 ? 0 : 1);
