@@ -15,6 +15,7 @@
 struct call {
     const struct tg_rate_plan *plan;
     struct tg_usage_event *event;
+    json_t *properties; /* of the event, where the plan prices its meter; else NULL */
     struct tg_strbuf *out;
 };
 
@@ -32,8 +33,18 @@ static void set_integer(lua_State *L, const char *key, int64_t value)
     lua_setfield(L, -2, key);
 }
 
-static void push_event(lua_State *L, const struct tg_usage_event *e)
+static void set_cost(lua_State *L, const struct call *call)
 {
+    const struct tg_usage_event *e = call->event;
+    if (!e->has_cost || strcmp(e->cost_currency, call->plan->currency) != 0)
+        return;
+    tg_num_push(L, e->cost_amount);
+    lua_setfield(L, -2, "cost");
+}
+
+static void push_event(lua_State *L, const struct call *call)
+{
+    const struct tg_usage_event *e = call->event;
     lua_createtable(L, 0, 12);
     set_string(L, "event_id", e->event_id);
     set_string(L, "meter", e->meter);
@@ -46,6 +57,11 @@ static void push_event(lua_State *L, const struct tg_usage_event *e)
     set_string(L, "status", e->call_status == NULL ? "answered" : e->call_status);
     set_integer(L, "answered_at", e->has_answered_at ? e->answered_at_us : e->event_time_us);
     set_integer(L, "duration_ms", e->duration_ms);
+    if (call->properties == NULL)
+        return;
+    set_cost(L, call);
+    tg_rules_push_json(L, call->properties);
+    lua_setfield(L, -2, "properties");
 }
 
 static void push_plan(lua_State *L, const struct tg_rate_plan *plan)
@@ -63,7 +79,7 @@ static void push_input(lua_State *L, void *arg)
 {
     const struct call *call = arg;
     lua_createtable(L, 0, 2);
-    push_event(L, call->event);
+    push_event(L, call);
     lua_setfield(L, -2, "event");
     push_plan(L, call->plan);
     lua_setfield(L, -2, "plan");
@@ -89,20 +105,24 @@ static void write_value(lua_State *L, int index, struct tg_jsonw *w, const char 
     }
 }
 
-/* Adds the line's amount to *sum_r and writes what a line may say, in this order. */
+/* Adds the line's amount to *sum and writes what a line may say, in this order. What a deck prices has no quantity, and
+ * ends there. */
 static void write_line(lua_State *L, struct tg_jsonw *w, struct tg_decimal *sum)
 {
-    static const char *const keys[] = {"kind", "from_s", "seconds", "prefix", "row", "per_minute", "amount", "bundle"};
+    static const char *const keys[] = {"kind",   "from_s",   "seconds", "prefix", "row",         "per_minute", "amount",
+                                       "bundle", "quantity", "meter",   "per",    "unit_amount", "note"};
     if (!lua_istable(L, -1))
         luaL_error(L, "a line is not a table");
     tg_jsonw_object(w);
-    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+    bool ends = false;
+    for (size_t i = 0; !ends && i < sizeof(keys) / sizeof(keys[0]); i++) {
         lua_getfield(L, -1, keys[i]);
         if (strcmp(keys[i], "amount") == 0) {
             struct tg_err err;
             if (tg_decimal_add(*sum, tg_num_check(L, -1, "amount"), sum, &err) != 0)
                 luaL_error(L, "the lines' amounts leave the range");
         }
+        ends = lua_isnil(L, -1) && strcmp(keys[i], "quantity") == 0;
         write_value(L, -1, w, keys[i]);
         lua_pop(L, 1);
     }
@@ -213,10 +233,35 @@ static void park(struct tg_usage_event *e, enum tg_usage_status status, const ch
     tg_jsonw_object_end(&w);
 }
 
+/* Whether the plan prices the meter by itself, without a deck. */
+static bool is_priced(const struct tg_rate_plan *plan, const char *meter)
+{
+    return json_object_get(json_object_get(plan->pricing, "prices"), meter) != NULL ||
+           json_object_get(plan->pricing, "pack") != NULL;
+}
+
+/* What the rule may see of them: texts, whole numbers, booleans. */
+static json_t *load_properties(const struct tg_usage_event *e)
+{
+    const char *name;
+    json_t *value;
+    void *next;
+    json_t *json = e->properties == NULL ? NULL : json_loadb(e->properties, e->properties_len, 0, NULL);
+    if (json == NULL)
+        return json_object();
+    json_object_foreach_safe(json, next, name, value)
+    {
+        if (!json_is_string(value) && !json_is_integer(value) && !json_is_boolean(value))
+            (void)json_object_del(json, name);
+    }
+    return json;
+}
+
 bool tg_rate_usage(struct tg_rules *rules, const struct tg_rate_plan *plan, struct tg_usage_event *event,
                    struct tg_strbuf *out)
 {
-    if (!event->has_duration_ms) { /* only call.seconds has a rule as yet */
+    const bool priced = is_priced(plan, event->meter);
+    if (!priced && !event->has_duration_ms) { /* a deck is for calls */
         park(event, TG_USAGE_UNRATED, "no plan prices this meter", out);
         return true;
     }
@@ -224,11 +269,14 @@ bool tg_rate_usage(struct tg_rules *rules, const struct tg_rate_plan *plan, stru
         park(event, TG_USAGE_FAILED, plan->fault != NULL ? plan->fault : "the rule does not keep its limits", out);
         return true;
     }
-    struct call call = {plan, event, out};
+    struct call call = {plan, event, priced ? load_properties(event) : NULL, out};
     const struct tg_rules_snapshot snapshot = {.deck = plan->deck};
     const size_t len = out->len;
     struct tg_err err = {0};
-    if (tg_rules_call(rules, "pricing.rate_usage", &snapshot, push_input, &call, read_output, &call, NULL, &err) == 0)
+    const int status =
+        tg_rules_call(rules, "pricing.rate_usage", &snapshot, push_input, &call, read_output, &call, NULL, &err);
+    json_decref(call.properties);
+    if (status == 0)
         return true;
     out->len = len;
     out->bytes[len] = '\0';

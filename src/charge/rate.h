@@ -2,13 +2,16 @@
  *
  * Input of the rule:
  *   event = {event_id, meter, event_time, quantity, to, from, direction, status, answered_at, duration_ms}
- *           times in µs, quantity a decimal; of a call without answered_at it is event_time, without status "answered"
+ *           times in µs, quantity a decimal; of a call without answered_at it is event_time, without status "answered";
+ *           where the plan prices the meter itself also properties = {texts, integers, booleans} and cost, a decimal, if
+ *           it is in the plan's currency
  *   plan  = the company's pricing parameters as they stand in the database, and currency, timezone, country
  *   state: none as yet (counters and allowances come with plans)
  * Output: {status = "rated" | "not_billable" | "no_rate" | "blocked" | "failed", error =, billed_s =, total =, lines = {…}}.
  *
  * Pricing never guesses: a rule that fails, answers nonsense or meets a limit makes the event 'failed', stored without
- * an amount and parked for review. A meter that no plan prices is 'unrated'.
+ * an amount and parked for review. call.seconds needs a deck or a price, another meter a price: plan.prices[meter] or a
+ * price pack (plan.pack). A meter that no plan prices is 'unrated'.
  */
 #ifndef TG_CHARGE_RATE_H
 #define TG_CHARGE_RATE_H

@@ -202,7 +202,7 @@ const struct tg_command tg_cmd_rating_cases = {
     1,
     1,
     "Runs a file of rating cases through the rule VM",
-    "Each case is {id, title, op, input, expected}. Operations: rate, rate_many, normalize, import_deck; others are\n"
-    "counted as skipped. Ends with 'N passed, N failed'; exit code 1 when one failed.",
+    "Each case is {id, title, op, input, expected}. Operations: rate, rate_many, normalize, import_deck, components,\n"
+    "trueup; others are counted as skipped. Ends with 'N passed, N failed'; exit code 1 when one failed.",
     options,
     run_cases};

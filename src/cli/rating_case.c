@@ -163,7 +163,7 @@ static json_t *call_rule(struct tg_rules *rules, const char *hook, const struct 
 {
     struct tg_err err;
     json_t *result = NULL;
-    struct tg_rules_snapshot snap = {deck};
+    struct tg_rules_snapshot snap = {.deck = deck};
     if (tg_rules_call(rules, hook, &snap, push_input, input, read_result, &result, NULL, &err) == 0)
         return result;
     return json_pack("{s:s}", "error", err.text);
@@ -379,6 +379,49 @@ static int run_import_deck(const struct tg_rating_runner *runner, const json_t *
     return 1;
 }
 
+static int run_components(const struct tg_rating_runner *runner, const json_t *input, json_t **actual_r,
+                          struct tg_err *err_r)
+{
+    (void)err_r;
+    *actual_r = call_rule(runner->rules, "pricing.rate_components", NULL, (json_t *)input);
+    format_result(*actual_r, CHARGE_DECIMALS);
+    return 1;
+}
+
+/* {minutes, charged, tiers = [{up_to_min, per_minute}]}: a volume price over minutes. */
+static int run_trueup(const struct tg_rating_runner *runner, const json_t *input, json_t **actual_r,
+                      struct tg_err *err_r)
+{
+    size_t i;
+    json_t *tier, *tiers = json_array();
+    (void)err_r;
+    json_array_foreach(json_object_get(input, "tiers"), i, tier)
+    {
+        json_array_append_new(tiers, json_pack("{s:O*, s:O*}", "up_to", json_object_get(tier, "up_to_min"), "price",
+                                               json_object_get(tier, "per_minute")));
+    }
+    json_t *call = json_pack("{s:{s:s, s:o}, s:O*, s:O*}", "price", "model", "volume", "tiers", tiers, "quantity",
+                             json_object_get(input, "minutes"), "charged", json_object_get(input, "charged"));
+    *actual_r = call_rule(runner->rules, "pricing.true_up", NULL, call);
+    json_decref(call);
+    json_object_set(*actual_r, "charged", json_object_get(input, "charged"));
+    format_member(*actual_r, "should_be", CHARGE_DECIMALS);
+    format_member(*actual_r, "adjustment", CHARGE_DECIMALS);
+    return 1;
+}
+
+static const struct {
+    const char *name;
+    int (*run)(const struct tg_rating_runner *runner, const json_t *input, json_t **actual_r, struct tg_err *err_r);
+} operations[] = {
+    {"rate", run_rate},
+    {"rate_many", run_rate_many},
+    {"normalize", run_normalize},
+    {"import_deck", run_import_deck},
+    {"components", run_components},
+    {"trueup", run_trueup},
+};
+
 int tg_rating_case_run(const struct tg_rating_runner *runner, const json_t *test, json_t **actual_r,
                        struct tg_err *err_r)
 {
@@ -386,14 +429,9 @@ int tg_rating_case_run(const struct tg_rating_runner *runner, const json_t *test
     const json_t *input = json_object_get(test, "input");
     if (op == NULL || !json_is_object(input))
         return tg_err_set(err_r, TG_ERR_INPUT, "a case has op and input");
-    if (strcmp(op, "rate") == 0)
-        return run_rate(runner, input, actual_r, err_r);
-    if (strcmp(op, "rate_many") == 0)
-        return run_rate_many(runner, input, actual_r, err_r);
-    if (strcmp(op, "normalize") == 0)
-        return run_normalize(runner, input, actual_r, err_r);
-    if (strcmp(op, "import_deck") == 0)
-        return run_import_deck(runner, input, actual_r, err_r);
+    for (size_t i = 0; i < sizeof(operations) / sizeof(operations[0]); i++)
+        if (strcmp(op, operations[i].name) == 0)
+            return operations[i].run(runner, input, actual_r, err_r);
     return 0;
 }
 

@@ -1,8 +1,8 @@
 /* rating_case - runs one case of a file of rating cases through the rule VM, and compares what it says with what is
  * expected.
  *
- * A case is {id, title, op, input, expected}. Operations: rate, rate_many, normalize, import_deck; the others come with
- * their features. The conventions of the file: money as decimal strings, times RFC 3339, durations in milliseconds.
+ * A case is {id, title, op, input, expected}. Operations: rate, rate_many, normalize, import_deck, components, trueup;
+ * the others come with their features. The conventions of the file: money as decimal strings, times RFC 3339, durations in milliseconds.
  */
 #ifndef TG_CLI_RATING_CASE_H
 #define TG_CLI_RATING_CASE_H

@@ -133,6 +133,50 @@ TEST(a_companys_pricing_parameters_reach_the_rule)
     tg_loop_free(&loop);
 }
 
+TEST(a_meter_with_a_price_of_its_own_is_rated_without_a_deck)
+{
+    struct tg_engine *engine = engine_begin();
+    struct tg_loop *loop = tg_loop_new();
+    const struct tg_id tokens = add_company("tokens", world.platform, false);
+    db_int("UPDATE companies SET pricing = '{\"prices\":{\"llm.tokens.in\":{\"model\":\"per_unit\",\"price\":\"0.15\","
+           "\"per\":1000000},\"tts\":{\"model\":\"percentage\",\"rate\":\"120\",\"of\":\"cost\"}}}' WHERE id = ?",
+           &TG_DBVAL_ID(tokens), 1);
+    contains(ask(engine, loop, tokens,
+                 "[{\"event_id\":\"m1\",\"source\":\"llm\",\"meter\":\"llm.tokens.in\",\"event_time\":"
+                 "\"2026-07-15T10:00:00Z\",\"quantity\":\"12480\",\"properties\":{\"share\":0.5,\"model\":\"m\"}},"
+                 "{\"event_id\":\"m2\",\"source\":\"llm\",\"meter\":\"tts\",\"event_time\":"
+                 "\"2026-07-15T10:00:00Z\",\"quantity\":\"1245\",\"provider_cost\":{\"amount\":\"0.01\","
+                 "\"currency\":\"USD\"}},"
+                 "{\"event_id\":\"m3\",\"source\":\"llm\",\"meter\":\"llm.tokens.out\",\"event_time\":"
+                 "\"2026-07-15T10:00:00Z\",\"quantity\":\"1\"}]"),
+             "\"rated\":2,\"not_billable\":0,\"no_rate\":0,\"blocked\":0,\"unrated\":1");
+    is_str(DB_TEXT("SELECT rating FROM usage_events WHERE event_id = 'm1'"),
+           "{\"lines\":[{\"kind\":\"unit\",\"amount\":\"0.001872\",\"quantity\":\"12480\",\"meter\":\"llm.tokens.in\","
+           "\"per\":1000000,\"unit_amount\":\"0.15\"}]}");
+    is_str(balance_of(tokens), "-0.013872");
+    tg_engine_free(&engine);
+    tg_loop_free(&loop);
+}
+
+TEST(a_price_pack_reads_the_properties_of_a_call)
+{
+    struct tg_engine *engine = engine_begin();
+    struct tg_loop *loop = tg_loop_new();
+    const struct tg_id packed = add_company("packed", world.platform, true);
+    db_int("UPDATE companies SET pricing = '{\"pack\":\"retell\",\"pack_options\":{\"per_minute\":{\"voice\":"
+           "\"0.07\"}}}' WHERE id = ?",
+           &TG_DBVAL_ID(packed), 1);
+    contains(ask(engine, loop, packed,
+                 "{\"event_id\":\"pack1\",\"source\":\"pbx\",\"meter\":\"call.seconds\",\"event_time\":"
+                 "\"2026-07-15T10:00:00Z\",\"quantity\":\"60\",\"properties\":{\"to\":\"+12125550100\","
+                 "\"prompt_tokens\":4200}}"),
+             "\"rated\":1");
+    is_int(DB_INT("SELECT billed_s FROM usage_events WHERE event_id = 'pack1'"), 72);
+    is_str(balance_of(packed), "-0.084");
+    tg_engine_free(&engine);
+    tg_loop_free(&loop);
+}
+
 TEST(a_key_gives_every_repeat_the_first_answer_and_refuses_another_request)
 {
     struct tg_engine *engine = engine_begin();
