@@ -30,7 +30,7 @@ local event_json <const> = {
     event_time = { type = "string", format = "date-time" },
     quantity = { type = "string", description = "a decimal, not negative" },
     company = {
-      type = "string", pattern = v.id("co").json.pattern, description = "whose usage it is: own, or below. Without: own",
+      type = "string", pattern = v.id("co").json.pattern, description = "whose usage it is: own or below; without: own",
     },
     call_id = { type = "string", maxLength = 200 },
     provider_cost = {
