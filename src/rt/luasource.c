@@ -171,6 +171,19 @@ int tg_luasource_read(const char *dir, struct tg_luasource **src_r, struct tg_er
     return 0;
 }
 
+struct tg_luasource *tg_luasource_of(const char *const *paths, const char *const *texts, size_t n)
+{
+    struct tg_luasource *src = TG_NEW(struct tg_luasource);
+    src->refs = 1;
+    src->n = n;
+    src->files = tg_calloc(n + 1, sizeof(*src->files));
+    for (size_t i = 0; i < n; i++)
+        src->files[i] = (struct source_file){tg_strdup(paths[i]), tg_strdup(texts[i]), strlen(texts[i])};
+    qsort(src->files, src->n, sizeof(*src->files), by_path);
+    compute_digest(src);
+    return src;
+}
+
 struct tg_luasource *tg_luasource_ref(struct tg_luasource *src)
 {
     atomic_fetch_add(&src->refs, 1);

@@ -27,6 +27,8 @@
 struct tg_luasource;
 /* Reads every *.lua below dir (≤ 2000 files, ≤ 1 MiB each, UTF-8, no symlinks out of it). */
 int tg_luasource_read(const char *dir, struct tg_luasource **src_r, struct tg_err *err_r) TG_MUST_CHECK;
+/* Of texts in memory, copied: for a process that was sent them. */
+struct tg_luasource *tg_luasource_of(const char *const *paths, const char *const *texts, size_t n);
 struct tg_luasource *tg_luasource_ref(struct tg_luasource *src);
 void tg_luasource_unref(struct tg_luasource **src);
 /* The file's text, by path relative to dir ("pricing/rules.lua"), or NULL. Borrowed. */
