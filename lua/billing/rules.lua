@@ -359,8 +359,8 @@ end
 
 local dunning_cases = {
   {
-    name = "nothing was tried: the first day of the schedule",
-    input = owe(0, {}), want = { action = "retry", at = DUE + DAY_US, level = 0, reason = "first_attempt" },
+    name = "nothing was tried: at once",
+    input = owe(0, {}), want = { action = "retry", at = DUE, level = 0, reason = "first_attempt" },
   },
   {
     name = "no money today: again tomorrow",
@@ -374,8 +374,12 @@ local dunning_cases = {
   },
   {
     name = "a day lies between two attempts, though somebody tried by hand",
-    input = owe(3, { failed(0, "insufficient_funds"), failed(2, "insufficient_funds", { at = DUE + 2 * DAY_US + 1 }) }),
-    want = { action = "retry", at = DUE + 7 * DAY_US },
+    input = owe(3, { failed(0, "insufficient_funds"), failed(2, "do_not_honor", { at = DUE + 3 * DAY_US - 1 }) }),
+    want = { action = "retry", at = DUE + 4 * DAY_US - 1 },
+  },
+  {
+    name = "a retry that nobody made on its day is still due",
+    input = owe(6, { failed(0, "insufficient_funds") }), want = { action = "retry", at = DUE + 6 * DAY_US },
   },
   {
     name = "nobody is charged at night: 10:00 in UTC is 03:00 in Los Angeles",
@@ -384,12 +388,12 @@ local dunning_cases = {
   },
   {
     name = "the schedule is over: the last warning, until the account is suspended",
-    input = owe(14, { failed(1, "insufficient_funds"), failed(14, "insufficient_funds") }),
+    input = owe(14, { failed(0), failed(1), failed(3), failed(7), failed(14) }),
     want = { action = "wait", at = DUE + 16 * DAY_US, notice = "last_warning" },
   },
   {
     name = "then it is",
-    input = owe(16, { failed(14, "insufficient_funds") }),
+    input = owe(16, { failed(0), failed(1), failed(3), failed(7), failed(14) }),
     want = { action = "suspend", notice = "suspended", level = 3 },
   },
   {

@@ -31,17 +31,24 @@ local function run_of(attempts, class, class_of)
   return n
 end
 
---- The next day of the schedule that is a day after the last attempt; nil when it is over.
-local function next_retry(input, days)
-  local last = input.attempts[#input.attempts]
-  local earliest = math.max(input.now, last and last.at + DAY_US or input.now)
-  for _, day in ipairs(days) do
-    local at = input.invoice.due_at + day * DAY_US
-    if at >= earliest then
-      return at
-    end
+--- How many attempts came to an answer: those count in the schedule.
+local function count_answered(attempts, class_of)
+  local n = 0
+  for _, attempt in ipairs(attempts) do
+    n = class_of(attempt) == "network" and n or n + 1
   end
-  return nil
+  return math.max(n, math.min(#attempts, 1))
+end
+
+--- When the next attempt is due: the first with the invoice, then by the schedule, a day after the last one at least;
+-- nil when the schedule is over. It stays due until it is made.
+local function next_attempt(input, days, class_of)
+  local last, n = input.attempts[#input.attempts], count_answered(input.attempts, class_of)
+  local day = n == 0 and 0 or days[n]
+  if day == nil then
+    return nil
+  end
+  return math.max(input.now, input.invoice.due_at + day * DAY_US, last and last.at + DAY_US or 0)
 end
 
 --- What happens when no retry is left.
@@ -64,8 +71,8 @@ local function ask_for(notice, input, policy, overdue, class, level)
 end
 
 --- A decline of which the next attempt may know better, or no attempt yet.
-local function later(input, policy, overdue, class, level, calendar)
-  local at = next_retry(input, policy.retry_days or RETRY_DAYS)
+local function later(input, policy, overdue, class, level, class_of, calendar)
+  local at = next_attempt(input, policy.retry_days or RETRY_DAYS, class_of)
   if at == nil then
     return at_the_end(input, policy, overdue, class, level)
   end
@@ -96,7 +103,7 @@ function dunning.step(input, class_of, calendar)
   elseif class == "network" and run_of(attempts, class, class_of) <= NETWORK_TRIES then
     return { action = "retry", at = last.at + HOUR_US, class = class, level = level, reason = "no_answer" }
   end
-  return later(input, policy, overdue, class, level, calendar)
+  return later(input, policy, overdue, class, level, class_of, calendar)
 end
 
 return dunning
