@@ -9,6 +9,7 @@ const quote = '{"to":"+442079460000","duration_ms":61000}';
 const scenarios = {
   hello: { peers: ['bare', 'nginx', 'fastify'], load: { path: '/hello' }, over: ['h1', 'h2'], unit: 'requests' },
   quote: { peers: ['nginx', 'fastify'], load: { path: '/quote', method: 'POST', body: quote }, over: ['h1', 'h2'], unit: 'requests' },
+  'quote-simple': { peers: ['nginx', 'fastify'], load: { path: '/quote', ours: '/quote-simple', method: 'POST', body: quote }, over: ['h1', 'h2'], unit: 'requests' },
   query: { peers: ['fastify'], load: { path: '/wallets/1' }, over: ['h1', 'h2'], unit: 'requests' },
   usage1: { peers: ['fastify'], load: { batch: 1, connections: 128 }, over: ['h1'], unit: 'events' },
   usage100: { peers: ['fastify'], load: { batch: 100, connections: 64 }, over: ['h1'], unit: 'events' },
@@ -32,8 +33,8 @@ function readArguments(args) {
 /** The servers give the same answers, or there is nothing to compare. */
 async function checkAnswers(stand) {
   const { tollgate, nginx, fastify } = stand.servers;
-  for (const server of [tollgate, nginx, fastify]) {
-    const price = JSON.parse((await stand.get(server, '/quote', { method: 'POST', body: quote, headers: { 'content-type': 'application/json' } })).body);
+  for (const [server, url] of [[tollgate, '/quote'], [tollgate, '/quote-simple'], [nginx, '/quote'], [fastify, '/quote']]) {
+    const price = JSON.parse((await stand.get(server, url, { method: 'POST', body: quote, headers: { 'content-type': 'application/json' } })).body);
     if (Number(price.amount) !== 0.024 || price.seconds !== 120) throw new Error(`${server.name} prices ${JSON.stringify(price)}`);
   }
   for (const server of [tollgate, fastify]) {
@@ -44,6 +45,7 @@ async function checkAnswers(stand) {
 
 function loadFor(name, server, over, stand) {
   const load = { connections: 64, ...scenarios[name].load, over };
+  if (load.ours && server.name === 'tollgate') load.path = load.ours;
   if (load.batch) load.path = server.name === 'tollgate' ? '/v1/usage' : '/usage';
   if (load.body) {
     load.bodyFile = path.join(stand.dir, 'body.json');

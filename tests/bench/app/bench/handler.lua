@@ -12,6 +12,7 @@ function handler.hello()
 end
 
 --- {to, duration_ms} → {amount, seconds}: the rule that charges calls, on the deck that the peers have in a table.
+-- Its simple sibling asks a rule that does no more than the peers do.
 function handler.quote(req)
   local body, err = req:json()
   if body == nil then
@@ -27,6 +28,20 @@ function handler.quote(req)
     return nil, err
   end
   return 200, { amount = tg.decimal.format(price.total), seconds = price.billed_s }
+end
+
+function handler.quote_simple(req)
+  local body, err = req:json()
+  if body == nil then
+    return nil, err
+  end
+  deck = deck or assert(tg.decks.get(settings.deck, 1))
+  local price
+  price, err = tg.rules.call("bench.quote", { to = body.to, duration_ms = body.duration_ms, at = tg.time.now() }, deck)
+  if price == nil then
+    return nil, err
+  end
+  return 200, { amount = tg.decimal.format(price.amount), seconds = price.seconds }
 end
 
 function handler.wallet(req)
