@@ -1,5 +1,7 @@
---- The documentation of the hooks: `lua5.4 scripts/hooks.lua > lua/core/hooks.md`, from the root of the tree.
--- tests/lua/core/hooks_spec.lua says when the file is out of date.
+--- What is made from lua/core/hooks.lua, from the root of the tree; tests/lua/core/hooks_spec.lua says when it is old.
+--
+--   lua5.4 scripts/hooks.lua doc > lua/core/hooks.md          for people
+--   lua5.4 scripts/hooks.lua types > lua/types/hooks.lua      for their editors
 local hooks <const> = assert(loadfile("lua/core/hooks.lua", "t", {}))()
 
 local function write(...)
@@ -49,6 +51,10 @@ local function as_table(of)
   return type(of) == "string" and { type = of } or of
 end
 
+local function is_optional(of)
+  return of.optional or (of.type ~= nil and of.type:sub(-1) == "?")
+end
+
 -- What a value holds has its own rows: of a list its entries, of a record its fields.
 local function inside(path, of)
   if of.list or of.map then
@@ -69,8 +75,7 @@ function rows(path, of)
   for _, field in ipairs(sorted(of.record)) do
     local inner = as_table(of.record[field])
     local name = path == "" and field or path .. "." .. field
-    local optional = inner.optional or (inner.type and inner.type:sub(-1) == "?")
-    write("| `%s`%s | %s | %s |", name, optional and " ?" or "", cell(name_of(inner)), cell(inner.doc or ""))
+    write("| `%s`%s | %s | %s |", name, is_optional(inner) and " ?" or "", cell(name_of(inner)), cell(inner.doc or ""))
     inside(name, inner)
   end
 end
@@ -90,14 +95,69 @@ local function hook(name, of)
   write(of.asked_by and "Asked by `%s`." or "Nobody asks yet: it waits for `%s`.", of.asked_by or of.awaits)
 end
 
-write("# The questions that rules answer\n")
-write("Made from `core/hooks.lua` by `scripts/hooks.lua`; do not edit. `?`: may be absent. A decimal is given as a")
-write("decimal or its text and answered as a decimal; a time is in µs since 1970.\n")
-write("| hook | question | when the rule fails |\n|---|---|---|")
-for _, name in ipairs(sorted(hooks)) do
-  local of = hooks[name]
-  write("| [%s](#%s) | %s | %s |", name, name:gsub("%.", ""), cell(of.summary), of.on_failure)
+local function write_doc()
+  write("# The questions that rules answer\n")
+  write("Made from `core/hooks.lua` by `scripts/hooks.lua`; do not edit. `?`: may be absent. A decimal is given as a")
+  write("decimal or its text and answered as a decimal; a time is in µs since 1970.\n")
+  write("| hook | question | when the rule fails |\n|---|---|---|")
+  for _, name in ipairs(sorted(hooks)) do
+    local of = hooks[name]
+    write("| [%s](#%s) | %s | %s |", name, name:gsub("%.", ""), cell(of.summary), of.on_failure)
+  end
+  for _, name in ipairs(sorted(hooks)) do
+    hook(name, hooks[name])
+  end
 end
-for _, name in ipairs(sorted(hooks)) do
-  hook(name, hooks[name])
+
+-- --- types for editors -----------------------------------------------------------------------------------------------
+
+local SCALAR <const> = { time = "integer", any = "any" }
+
+-- The type as an annotation says it; records become classes of their own, noted in `classes`.
+local function annotation(of, name, side_name, classes)
+  if of.enum then
+    return '"' .. table.concat(of.enum, '"|"') .. '"'
+  elseif of.record then
+    classes[#classes + 1] = { name = name, of = of }
+    return name
+  elseif of.list then
+    local entry = annotation(as_table(of.list), name, side_name, classes)
+    return (entry:find("|", 1, true) and "(" .. entry .. ")" or entry) .. "[]"
+  elseif of.map then
+    return "table<string, " .. annotation(as_table(of.map), name, side_name, classes) .. ">"
+  end
+  local plain = of.type:gsub("%?$", "")
+  if plain == "decimal" then
+    return side_name == "Input" and "tg.Decimal|string" or "tg.Decimal"
+  end
+  return SCALAR[plain] or plain
 end
+
+local function write_class(class, side_name, classes)
+  write("\n---@class %s%s", class.name, class.of.doc and "  " .. class.of.doc or "")
+  for _, field in ipairs(sorted(class.of.record)) do
+    local of = as_table(class.of.record[field])
+    local text = annotation(of, class.name .. "." .. field, side_name, classes)
+    write("---@field %s%s %s%s", field, is_optional(of) and "?" or "", text, of.doc and "  " .. of.doc or "")
+  end
+  if class.of.open then
+    write("---@field [string] any")
+  end
+end
+
+local function write_types()
+  write("---@meta")
+  write("--- Made from core/hooks.lua by scripts/hooks.lua: what rules are given and answer, for editors; never run.")
+  for _, name in ipairs(sorted(hooks)) do
+    for _, side_name in ipairs({ "Input", "Result" }) do
+      local of = side_name == "Input" and hooks[name].input or hooks[name].output
+      local classes = { { name = name .. "." .. side_name, of = of } }
+      for _, class in ipairs(classes) do -- which grows meanwhile
+        write_class(class, side_name, classes)
+      end
+    end
+  end
+end
+
+local write_all <const> = assert(({ doc = write_doc, types = write_types })[arg[1]], "doc or types?")
+write_all()

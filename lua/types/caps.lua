@@ -16,6 +16,7 @@
 ---@field fx tg.FxTable?  the snapshot's exchange rates
 ---@field flags table<string, boolean|integer|string>?  the snapshot's flags
 ---@field want table  what the result must have; decimals as their shortest text
+---@field error string?  instead of want: what the failure must say
 
 ---@class tg.Cap  exactly what `needs` names
 ---@field decimal tg.decimal

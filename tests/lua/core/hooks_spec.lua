@@ -85,10 +85,13 @@ describe("core/hooks.lua", function()
     end
   end)
 
-  it("is what core/hooks.md documents", function()
-    local program <close> = assert(io.popen("lua5.4 scripts/hooks.lua"))
-    assert(program:read("a") == read("lua/core/hooks.md"), "run: lua5.4 scripts/hooks.lua > lua/core/hooks.md")
-  end)
+  for what, path in pairs({ doc = "lua/core/hooks.md", types = "lua/types/hooks.lua" }) do
+    it("is what stands in " .. path, function()
+      local command = "lua5.4 scripts/hooks.lua " .. what
+      local program <close> = assert(io.popen(command))
+      assert(program:read("a") == read(path), ("run: %s > %s"):format(command, path))
+    end)
+  end
 
   it("has one rule for each hook, with golden cases", function()
     if not rulebox then
