@@ -26,3 +26,8 @@ function tg.rules.call(hook, input, deck) end
 --- The bundle that decides now; nil while the rules are being loaded again.
 ---@return string?
 function tg.rules.bundle() end
+
+--- The rules that the release brings, as a bundle. Read only: every call gives the same table.
+---@return {id: string, files: {path: string, source: string}[], hooks: {hook: string, path: string, cases: integer}[]}? release
+---@return tg.Err? err  "not_found": a script has none
+function tg.rules.release() end

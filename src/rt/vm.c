@@ -182,6 +182,7 @@ static void open_tg(lua_State *L, const struct tg_vm_lib *libs)
         lua_setfield(L, -2, lib->name);
     }
     tg_api_open_context(L);
+    tg_api_open_release(L);
     for (const struct tg_vm_lib *lib = libs; lib != NULL && lib->name != NULL; lib++) {
         lua_pushcfunction(L, lib->open);
         lua_pushlightuserdata(L, lib->context);

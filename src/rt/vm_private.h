@@ -98,5 +98,7 @@ int tg_api_open_log(lua_State *L);
 int tg_api_open_metrics(lua_State *L);
 int tg_api_open_cache(lua_State *L);
 int tg_api_open_rules(lua_State *L);
+/* Adds rules.release to the table on top. */
+void tg_api_open_release(lua_State *L);
 
 #endif
