@@ -21,6 +21,22 @@ local function usage_text(line, plan)
   )
 end
 
+-- Of a line by a price: quantity × unit amount ÷ per; nil where the quantity is not whole.
+local function priced_amount(line, plan)
+  local digits = tostring(line.quantity):match("^%d+$")
+  local whole = digits and math.tointeger(tonumber(digits))
+  local unit = tg.decimal.new(tostring(line.unit_amount))
+  return whole and tg.decimal.muldiv(unit, whole, line.per or 1, plan.places, plan.mode)
+end
+
+local function priced_text(line)
+  local per = line.per and (" ÷ %d"):format(line.per) or ""
+  local note = line.note and (" (%s)"):format(line.note) or ""
+  return ("%s: %s × %s%s = %s%s"):format(
+    line.meter or line.kind, tostring(line.quantity), tostring(line.unit_amount), per, tostring(line.amount), note
+  )
+end
+
 local TEXT <const> = {
   usage = usage_text,
   connect = function(line)
@@ -67,12 +83,11 @@ function explain.row(row)
     return { arithmetic = texts, agrees = true }
   end
   for i, line in ipairs(rating.lines or {}) do
-    local write = TEXT[line.kind]
+    local write = line.quantity and priced_text or TEXT[line.kind]
     texts[i] = write and write(line, plan) or ("%s: %s"):format(tostring(line.kind), tostring(line.amount))
     local amount = tg.decimal.new(tostring(line.amount))
-    if line.kind == "usage" and usage_amount(line, plan) ~= amount then
-      agrees = false
-    end
+    local again = line.kind == "usage" and usage_amount(line, plan) or line.quantity and priced_amount(line, plan)
+    agrees = agrees and (not again or again == amount)
     sum = sum + amount
     amounts[i] = tostring(amount)
   end

@@ -1,6 +1,7 @@
 --- Shapes of the identity requests.
 local page = require("core.page")
 local permissions = require("identity.permissions")
+local prices = require("pricing.schema")
 local v = require("core.validate")
 
 local schema = {}
@@ -85,8 +86,8 @@ local window_map <const> = v.also(v.map({
   says = "a window's name is lower-case letters, digits and _",
 }, window, 20), check_windows)
 
---- The parameters that pricing.rate_usage takes from the company (rating.md R4, R7-R13).
-schema.pricing = v.object({
+--- The parameters that pricing.rate_usage takes from the company (rating.md R4, R7-R13), and prices without a deck.
+schema.pricing = v.also(v.object({
   charge_decimals = v.optional(v.integer(0, 12)),
   rounding = v.optional(v.enum({ "half_up", "half_even", "up", "down" })),
   rate_at = v.optional(v.enum({ "split", "start" })),
@@ -99,7 +100,10 @@ schema.pricing = v.object({
   cc = v.optional(digits),
   idd = v.optional(digits),
   trunk = v.optional(digits),
-})
+  prices = v.optional(prices.prices),
+  pack = v.optional(prices.pack),
+  pack_options = v.optional(prices.pack_options),
+}), prices.check_pack)
 
 schema.company_create = v.object({
   name = name,

@@ -45,6 +45,20 @@ describe("explaining", function()
     assert.is_true(why.agrees)
   end)
 
+  it("multiplies what has a price for a unit, and does it again", function()
+    local tokens = {
+      kind = "unit", meter = "llm.tokens.in", quantity = "12480", per = 1000000, unit_amount = "0.15",
+      amount = "0.001872",
+    }
+    local seats = { kind = "seat", quantity = "2", unit_amount = "29", amount = "58", note = "3 included" }
+    local why = explain.row(rated("58.001872", { tokens, seats }))
+    assert.equal("llm.tokens.in: 12480 × 0.15 ÷ 1000000 = 0.001872", why.arithmetic[1])
+    assert.equal("seat: 2 × 29 = 58 (3 included)", why.arithmetic[2])
+    assert.is_true(why.agrees)
+    tokens.amount = "0.001873"
+    assert.is_false(explain.row(rated("58.001873", { tokens, seats })).agrees)
+  end)
+
   it("does not agree with a line or a total that somebody changed", function()
     assert.is_false(explain.row(rated("0.06", { line({ seconds = 61 }) })).agrees)
     assert.is_false(explain.row(rated("0.07", { line({}) })).agrees)

@@ -16,6 +16,11 @@ describe("pricing parameters", function()
       },
       tiers = { { up_to_s = 6000, per_minute = "0.06" }, { up_to_s = tg.json.null, per_minute = "0.03" } },
       min_charge = "0.01", max_charge = "1.00", grace_ms = 500, cc = "49", idd = "00", trunk = "0",
+      prices = {
+        ["llm.tokens.in"] = { model = "per_unit", price = "0.15", per = 1000000 },
+        ["tts.characters"] = { model = "package", price = "0.30", size = 1000 },
+      },
+      pack = "retell", pack_options = { per_minute = { voice = "0.07" } },
     }
     assert.same(pricing, (v.check(schema.pricing, pricing)))
   end)
@@ -36,6 +41,11 @@ describe("pricing parameters", function()
       ["/tiers/1/up_to_s"] = { tiers = { { up_to_s = 9, per_minute = "1" }, { up_to_s = 9, per_minute = "1" }, open } },
       ["/tiers"] = { tiers = tg.json.array({}) },
       ["/cc"] = { cc = "+49" },
+      ["/prices/sms/model"] = { prices = { sms = { model = "graduated" } } },
+      ["/prices/sms/price"] = { prices = { sms = { model = "package", size = 10 } } },
+      ["/prices/SMS"] = { prices = { SMS = { model = "flat", amount = "1" } } },
+      ["/pack"] = { pack = "acme" },
+      ["/pack_options/per_minute"] = { pack = "retell" },
     }) do
       assert.equal(pointer, first_fault(pricing))
     end
