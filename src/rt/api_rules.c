@@ -225,7 +225,7 @@ static int l_call(lua_State *L)
     struct seat *seat = *(struct seat **)lua_touserdata(L, lua_upvalueindex(1));
     const char *hook = luaL_checkstring(L, 1);
     luaL_checkany(L, 2);
-    struct tg_rules_snapshot snap = {lua_isnoneornil(L, 3) ? NULL : tg_rules_check_deck(L, 3)};
+    struct tg_rules_snapshot snap = {.deck = lua_isnoneornil(L, 3) ? NULL : tg_rules_check_deck(L, 3)};
     struct tg_rules_report report;
     struct tg_err err;
     lua_settop(L, 3);

@@ -7,44 +7,9 @@
 #include <lauxlib.h>
 
 #include "base/log.h"
+#include "base/utf8.h"
+#include "rt/freeze.h"
 #include "rt/num.h"
-
-/* --- read-only tables ---------------------------------------------------------------------------------------------- */
-
-static int l_no_write(lua_State *L)
-{
-    return luaL_error(L, "%s is read-only", lua_tostring(L, lua_upvalueindex(1)));
-}
-
-static int l_no_name(lua_State *L)
-{
-    const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : luaL_typename(L, 2);
-    return luaL_error(L, "%s has no '%s'", lua_tostring(L, lua_upvalueindex(1)), name);
-}
-
-void tg_caps_freeze(lua_State *L, const char *what, bool strict)
-{
-    luaL_checkstack(L, 5, "freeze");
-    int table = lua_gettop(L);
-    if (strict) {
-        lua_createtable(L, 0, 1);
-        lua_pushstring(L, what);
-        lua_pushcclosure(L, l_no_name, 1);
-        lua_setfield(L, -2, "__index");
-        lua_setmetatable(L, table);
-    }
-    lua_createtable(L, 0, 0);
-    lua_createtable(L, 0, 4);
-    lua_pushvalue(L, table);
-    lua_setfield(L, -2, "__index");
-    lua_pushstring(L, what);
-    lua_pushcclosure(L, l_no_write, 1);
-    lua_setfield(L, -2, "__newindex");
-    lua_pushboolean(L, 0);
-    lua_setfield(L, -2, "__metatable");
-    lua_setmetatable(L, -2);
-    lua_replace(L, table);
-}
 
 /* --- deck ---------------------------------------------------------------------------------------------------------- */
 
@@ -218,14 +183,31 @@ static int l_split(lua_State *L)
 
 /* --- log ----------------------------------------------------------------------------------------------------------- */
 
+#define MESSAGE_MAX 500
+
+/* One line of it, whatever the text. */
+static void collect(struct tg_strbuf *log, enum tg_loglevel level, const char *message, size_t len)
+{
+    static const char *const starts[] = {"debug ", "info ", "warn ", "error "};
+    tg_strbuf_append_str(log, starts[level]);
+    for (size_t i = 0; i < len; i++)
+        tg_strbuf_append_char(log, message[i] == '\n' ? ' ' : message[i]);
+    tg_strbuf_append_char(log, '\n');
+}
+
 static int write_log(lua_State *L, enum tg_loglevel level)
 {
     struct tg_caps *caps = caps_of(L);
     size_t len;
     const char *message = luaL_checklstring(L, 1, &len);
-    if (caps->n_logged++ < TG_CAPS_LOGGED_MAX)
-        TG_LOG(level, "rules_message_logged", TG_LOG_STR("rule", caps->tag),
-               TG_LOG_STRN("message", message, len < 500 ? len : 500));
+    if (len > MESSAGE_MAX)
+        len = tg_utf8_valid_len(message, MESSAGE_MAX);
+    if (caps->n_logged++ >= TG_CAPS_LOGGED_MAX)
+        return 0;
+    if (caps->log != NULL)
+        collect(caps->log, level, message, len);
+    else
+        TG_LOG(level, "rules_message_logged", TG_LOG_STR("rule", caps->tag), TG_LOG_STRN("message", message, len));
     return 0;
 }
 
@@ -289,7 +271,7 @@ bool tg_caps_push(lua_State *L, const char *name, struct tg_caps *caps)
         return false;
     lua_pushfstring(L, "cap.%s", name);
     lua_insert(L, -2);
-    tg_caps_freeze(L, lua_tostring(L, -2), true);
+    tg_freeze(L, lua_tostring(L, -2), true);
     lua_remove(L, -2);
     return true;
 }

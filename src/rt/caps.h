@@ -15,6 +15,7 @@
 #include <jansson.h>
 #include <lua.h>
 
+#include "base/strbuf.h"
 #include "rt/deck.h"
 #include "rt/fxtable.h"
 
@@ -25,15 +26,13 @@ struct tg_caps {
     const json_t *flags; /* likewise, an object; NULL: all are off */
     const char *tag; /* name of the running rule, stands in its log lines */
     uint32_t n_logged; /* lines of the running call */
+    struct tg_strbuf *log; /* takes them, "warn the text\n" each; NULL: they go to the log */
     bool killed; /* a limit was met: no pcall of the rule goes on from there */
 };
 #define TG_CAPS_LOGGED_MAX 10 /* lines of one call; what is more is dropped */
 
 /* Pushes the capability `name` as a read-only table; false (nothing pushed) when there is none of that name. */
 bool tg_caps_push(lua_State *L, const char *name, struct tg_caps *caps);
-/* Replaces the table on the top by a read-only view of it: reading a name that is not there raises "<what> has no
- * 'x'", writing raises. strict false: a missing name reads as nil. */
-void tg_caps_freeze(lua_State *L, const char *what, bool strict);
 
 /* caps_box.c - the environment of rules. Pushes the table that becomes _ENV: only the names of the table (of
  * lua/core/allow.lua) at `allow`: { base = {"assert", …}, string = {…}, … }. Raises when it names what is not ours to give. */

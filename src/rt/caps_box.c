@@ -16,6 +16,7 @@
 #include <lauxlib.h>
 #include <lualib.h>
 
+#include "rt/freeze.h"
 #include "rt/num.h"
 
 #define TABLE_MAX 10000 /* entries of a table that a library function may go over */
@@ -94,7 +95,7 @@ static struct key read_key(lua_State *L)
     else if (lua_type(L, -1) == LUA_TSTRING)
         key.str = lua_tolstring(L, -1, &key.len);
     else
-        luaL_error(L, "pairs: keys must be strings or whole numbers, there is a %s", luaL_typename(L, -1));
+        luaL_error(L, "keys must be strings or whole numbers, there is a %s", luaL_typename(L, -1));
     return key;
 }
 
@@ -105,6 +106,14 @@ static lua_Integer count_entries(lua_State *L, int table)
         if (++n > TABLE_MAX)
             luaL_error(L, "pairs: at most %d entries", TABLE_MAX);
     return n;
+}
+
+static void push_key(lua_State *L, const struct key *key)
+{
+    if (key->is_int)
+        lua_pushinteger(L, key->number);
+    else
+        lua_pushlstring(L, key->str, key->len);
 }
 
 /* Pushes the list of the table's keys in order: integers ascending, then strings by bytes. */
@@ -120,27 +129,24 @@ static void push_sorted_keys(lua_State *L, int table, lua_Integer n)
     qsort(keys, (size_t)n, sizeof(*keys), compare_keys);
     lua_createtable(L, (int)n, 0);
     for (i = 0; i < n; i++) {
-        if (keys[i].is_int)
-            lua_pushinteger(L, keys[i].number);
-        else
-            lua_pushlstring(L, keys[i].str, keys[i].len);
+        push_key(L, &keys[i]);
         lua_rawseti(L, -2, i + 1);
     }
     lua_remove(L, -2);
 }
 
-/* Upvalues: the keys, how many were given. Called with the table; entries removed meanwhile are passed over. */
+/* Upvalues: the keys, how many were given, the table itself. Entries removed meanwhile are passed over. */
 static int l_next_sorted(lua_State *L)
 {
     for (;;) {
         lua_Integer i = lua_tointeger(L, lua_upvalueindex(2)) + 1;
         lua_pushinteger(L, i);
         lua_replace(L, lua_upvalueindex(2));
-        lua_settop(L, 1);
+        lua_settop(L, 0);
         if (lua_rawgeti(L, lua_upvalueindex(1), i) == LUA_TNIL)
             return 1;
         lua_pushvalue(L, -1);
-        if (lua_rawget(L, 1) != LUA_TNIL)
+        if (lua_rawget(L, lua_upvalueindex(3)) != LUA_TNIL)
             return 2;
     }
 }
@@ -149,10 +155,45 @@ static int l_pairs(lua_State *L)
 {
     luaL_checktype(L, 1, LUA_TTABLE);
     lua_settop(L, 1);
-    push_sorted_keys(L, 1, count_entries(L, 1));
-    lua_pushinteger(L, 0);
-    lua_pushcclosure(L, l_next_sorted, 2);
     lua_pushvalue(L, 1);
+    (void)tg_frozen_open(L, 2);
+    push_sorted_keys(L, 2, count_entries(L, 2));
+    lua_pushinteger(L, 0);
+    lua_pushvalue(L, 2);
+    lua_pushcclosure(L, l_next_sorted, 3);
+    lua_pushvalue(L, 1);
+    return 2;
+}
+
+/* next(table[, key]): in the order of pairs, so each step looks at all keys; made for "is it empty" and "the first". */
+static int l_next(lua_State *L)
+{
+    struct key after, best = {0};
+    luaL_checktype(L, 1, LUA_TTABLE);
+    lua_settop(L, 2);
+    (void)tg_frozen_open(L, 1);
+    const bool is_first = lua_isnil(L, 2);
+    if (!is_first)
+        after = read_key(L);
+    lua_Integer n = 0;
+    bool found = false;
+    for (lua_pushnil(L); lua_next(L, 1) != 0;) {
+        lua_pop(L, 1);
+        if (++n > TABLE_MAX)
+            luaL_error(L, "next: at most %d entries", TABLE_MAX);
+        const struct key key = read_key(L);
+        if ((is_first || compare_keys(&key, &after) > 0) && (!found || compare_keys(&key, &best) < 0)) {
+            best = key;
+            found = true;
+        }
+    }
+    if (!found) {
+        lua_pushnil(L);
+        return 1;
+    }
+    push_key(L, &best);
+    lua_pushvalue(L, -1);
+    lua_rawget(L, 1);
     return 2;
 }
 
@@ -225,6 +266,18 @@ static int l_format(lua_State *L)
 
 /* --- table --------------------------------------------------------------------------------------------------------- */
 
+/* Entries of the list at idx; 0: it is none. */
+static size_t list_len(lua_State *L, int idx)
+{
+    if (lua_type(L, idx) != LUA_TTABLE)
+        return 0;
+    lua_pushvalue(L, idx);
+    (void)tg_frozen_open(L, -1);
+    const size_t len = lua_rawlen(L, -1);
+    lua_pop(L, 1);
+    return len;
+}
+
 /* Runs the library's function (upvalue 1) when the table is of bounded size and so is every number given. */
 static int l_bounded(lua_State *L)
 {
@@ -232,7 +285,7 @@ static int l_bounded(lua_State *L)
     luaL_checktype(L, 1, LUA_TTABLE);
     for (int i = 1; i <= n; i++) {
         bool is_far = lua_isinteger(L, i) && (lua_tointeger(L, i) > TABLE_MAX || lua_tointeger(L, i) < -TABLE_MAX);
-        bool is_big = lua_type(L, i) == LUA_TTABLE && lua_rawlen(L, i) > TABLE_MAX;
+        bool is_big = list_len(L, i) > TABLE_MAX;
         /* The value of insert may be any number. */
         if (is_big || (is_far && !(lua_toboolean(L, lua_upvalueindex(2)) && i == n)))
             return luaL_error(L, "table: at most %d entries", TABLE_MAX);
@@ -248,6 +301,10 @@ static int l_bounded(lua_State *L)
 static int l_sort(lua_State *L)
 {
     luaL_checktype(L, 1, LUA_TTABLE);
+    lua_pushvalue(L, 1);
+    if (tg_frozen_open(L, -1))
+        return luaL_error(L, "table.sort: the table is read-only");
+    lua_pop(L, 1);
     lua_Integer n = (lua_Integer)lua_rawlen(L, 1);
     if (n > TABLE_MAX)
         return luaL_error(L, "table: at most %d entries", TABLE_MAX);
@@ -267,7 +324,7 @@ struct name {
 };
 static const struct name names[] = {
     {"base", "assert", NULL},       {"base", "error", NULL},        {"base", "ipairs", NULL},
-    {"base", "next", NULL},         {"base", "pairs", l_pairs},     {"base", "pcall", l_pcall},
+    {"base", "next", l_next},       {"base", "pairs", l_pairs},     {"base", "pcall", l_pcall},
     {"base", "select", NULL},       {"base", "tonumber", NULL},     {"base", "tostring", l_tostring},
     {"base", "type", NULL},         {"string", "byte", NULL},       {"string", "char", NULL},
     {"string", "find", l_find},     {"string", "format", l_format}, {"string", "len", NULL},
@@ -388,14 +445,14 @@ void tg_caps_push_env(lua_State *L, int allow, struct tg_caps *caps)
         if (strcmp(library, "base") == 0)
             continue;
         push_library(L, libraries, library, lua_gettop(L), caps);
-        tg_caps_freeze(L, library, true);
+        tg_freeze(L, library, true);
         lua_setfield(L, env, library);
     }
     lua_close(libraries);
     *(lua_State **)lua_touserdata(L, holder) = NULL;
     lua_replace(L, holder);
     lua_settop(L, holder);
-    tg_caps_freeze(L, "the environment of rules", true);
+    tg_freeze(L, "the environment of rules", true);
 }
 
 void tg_caps_lock_strings(lua_State *L, int env)

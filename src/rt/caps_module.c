@@ -19,6 +19,7 @@
 #include "base/clock.h"
 #include "rt/caps.h"
 #include "rt/deckcsv.h"
+#include "rt/freeze.h"
 #include "rt/num.h"
 #include "rt/rules.h"
 
@@ -298,13 +299,13 @@ static int l_box_gc(lua_State *L)
     return 0;
 }
 
-/* freeze(table, what): the read-only view that lib/ files get */
+/* freeze(table, what): the read-only view that lib/ files get; freeze(decide, what): what the function keeps */
 static int l_freeze(lua_State *L)
 {
-    luaL_checktype(L, 1, LUA_TTABLE);
     const char *what = luaL_checkstring(L, 2);
+    luaL_argexpected(L, lua_istable(L, 1) || lua_isfunction(L, 1), 1, "table or function");
     lua_pushvalue(L, 1);
-    tg_caps_freeze(L, what, true);
+    tg_freeze(L, what, true);
     return 1;
 }
 

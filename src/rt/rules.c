@@ -15,11 +15,13 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "rt/freeze.h"
 #include "rt/vm.h"
 
 #define HOOK_COUNT 100
 #define BUILD_DEADLINE_US 2000000
 #define BUILD_MEMORY (64u << 20)
+#define TRACE_LINES_MAX 12
 
 /* --- limits -------------------------------------------------------------------------------------------------------- */
 
@@ -73,6 +75,28 @@ static void on_count(lua_State *L, lua_Debug *ar)
     luaL_error(L, "the rule ran longer than %d ms", (int)(rules->budget_us / 1000));
 }
 
+/* Where the error came from, innermost first, into rules->trace: a line of "pricing/lib/tiers.lua:12 in split" for each
+ * Lua function. Nothing of Lua is allocated: the error may be that there is no memory. */
+static int on_error(lua_State *L)
+{
+    struct tg_rules *rules = rules_of(L);
+    lua_Debug ar;
+    size_t len = 0;
+    for (int level = 1, lines = 0; lines < TRACE_LINES_MAX && lua_getstack(L, level, &ar); level++) {
+        if (lua_getinfo(L, "Sln", &ar) == 0 || ar.currentline <= 0)
+            continue;
+        const int n =
+            snprintf(rules->trace + len, sizeof(rules->trace) - len, "%s%s:%d%s%s", len == 0 ? "" : "\n", ar.short_src,
+                     ar.currentline, ar.name == NULL ? "" : " in ", ar.name == NULL ? "" : ar.name);
+        if (n < 0 || len + (size_t)n >= sizeof(rules->trace))
+            break;
+        len += (size_t)n;
+        lines++;
+    }
+    rules->trace[len] = '\0';
+    return 1;
+}
+
 /* Runs function(arg) protected and under the limits; the error's text is what Lua said. */
 static int run_protected(struct tg_rules *rules, lua_CFunction function, void *arg, uint32_t budget_us,
                          struct tg_err *err_r)
@@ -86,13 +110,17 @@ static int run_protected(struct tg_rules *rules, lua_CFunction function, void *a
     rules->caps.killed = false;
     rules->caps.n_logged = 0;
     rules->memory_peak = rules->memory;
+    rules->trace[0] = '\0';
+    lua_pushcfunction(L, on_error);
     lua_pushcfunction(L, function);
     lua_pushlightuserdata(L, arg);
     lua_sethook(L, on_count, LUA_MASKCOUNT, HOOK_COUNT);
-    int status = lua_pcall(L, 1, 0, 0);
+    int status = lua_pcall(L, 1, 0, 1);
     lua_sethook(L, NULL, 0, 0);
-    if (status == LUA_OK)
+    if (status == LUA_OK) {
+        lua_settop(L, 0);
         return 0;
+    }
     const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "the error is not a text";
     bool limit = rules->caps.killed || status == LUA_ERRMEM;
     rules->spoilt = rules->spoilt || limit;
@@ -144,6 +172,7 @@ void tg_rules_free(struct tg_rules **rules)
     assert((*rules)->memory == 0);
     for (size_t i = 0; i < (*rules)->n_rules; i++)
         json_decref((*rules)->rules[i].cases);
+    tg_hooks_deinit(&(*rules)->hooks);
     tg_slab_deinit(&(*rules)->slab);
     free(*rules);
     *rules = NULL;
@@ -183,10 +212,28 @@ struct tg_rules_entry tg_rules_at(const struct tg_rules *rules, size_t i)
     return (struct tg_rules_entry){rules->rules[i].hook, rules->rules[i].path, rules->rules[i].cases};
 }
 
+const struct tg_hooks *tg_rules_hooks(const struct tg_rules *rules)
+{
+    return &rules->hooks;
+}
+
+const char *tg_rules_money(const struct tg_rules *rules, const char *hook)
+{
+    const struct tg_hook *declared = tg_hooks_find(&rules->hooks, hook);
+    return declared == NULL ? "" : declared->money;
+}
+
+void tg_rules_set_log(struct tg_rules *rules, struct tg_strbuf *log)
+{
+    rules->caps.log = log;
+}
+
 /* --- calling ------------------------------------------------------------------------------------------------------- */
 
 struct call {
+    struct tg_rules *rules;
     const struct tg_rule *rule;
+    bool is_trial;
     tg_rules_push_fn *push;
     void *push_arg;
     tg_rules_read_fn *read;
@@ -195,37 +242,76 @@ struct call {
     struct tg_err read_err;
 };
 
+/* Raises what is not of the declared type, as "pricing.rate_usage: result.total must be a decimal, it is a float". */
+static void check(lua_State *L, const struct call *call, int idx, enum tg_hooks_side side)
+{
+    struct tg_err err;
+    const struct tg_hook *hook = call->rule->declared;
+    const uint32_t type = side == TG_HOOKS_INPUT ? hook->input : hook->output;
+    if (tg_hooks_check(&call->rules->hooks, type, L, idx, side, &err) != 0)
+        luaL_error(L, "%s: %s", hook->name, err.text);
+}
+
 static int l_enter(lua_State *L)
 {
     struct call *call = lua_touserdata(L, 1);
     lua_rawgeti(L, LUA_REGISTRYINDEX, call->rule->decide);
     call->push(L, call->push_arg);
     assert(lua_gettop(L) == 3);
+    if (call->is_trial && call->rule->declared != NULL)
+        check(L, call, 3, TG_HOOKS_INPUT);
     lua_rawgeti(L, LUA_REGISTRYINDEX, call->rule->cap);
     lua_call(L, 2, 1);
+    if (call->rule->declared != NULL)
+        check(L, call, 2, TG_HOOKS_RESULT);
+    else
+        tg_thaw(L, 2);
     call->read_status = call->read(L, 2, call->read_arg, &call->read_err);
     return 0;
+}
+
+static void take_snapshot(struct tg_caps *caps, const struct tg_rules_snapshot *snap, const char *tag)
+{
+    caps->deck = snap->deck;
+    caps->fx = snap->fx;
+    caps->flags = snap->flags;
+    caps->tag = tag;
+}
+
+static void write_report(const struct tg_rules *rules, const struct tg_rule *rule, size_t memory_before,
+                         struct tg_rules_report *report_r)
+{
+    report_r->usecs = (uint32_t)(tg_clock_mono_us() - rules->began_us);
+    report_r->memory_peak = rules->memory_peak - memory_before;
+    memcpy(report_r->rule, rule->hook, sizeof(report_r->rule));
+    memcpy(report_r->trace, rules->trace, strlen(rules->trace) + 1);
 }
 
 int tg_rules_call(struct tg_rules *rules, const char *hook, const struct tg_rules_snapshot *snap,
                   tg_rules_push_fn *push, void *push_arg, tg_rules_read_fn *read, void *read_arg,
                   struct tg_rules_report *report_r, struct tg_err *err_r)
 {
-    struct call call = {tg_rules_find(rules, hook), push, push_arg, read, read_arg, 0, {.code = TG_ERR_NONE}};
+    static const struct tg_rules_snapshot nothing;
+    if (snap == NULL)
+        snap = &nothing;
+    struct call call = {rules, tg_rules_find(rules, hook), snap->is_trial, push, push_arg, read, read_arg,
+                        0,     {.code = TG_ERR_NONE}};
+    if (report_r != NULL)
+        report_r->usecs = 0, report_r->memory_peak = 0, report_r->rule[0] = '\0', report_r->trace[0] = '\0';
     if (rules->spoilt)
         return tg_err_set(err_r, TG_ERR_BUSY, "the rule VM met a limit and must be replaced");
     if (call.rule == NULL)
         return tg_err_set(err_r, TG_ERR_NOT_FOUND, "no rule for the hook %s", hook);
-    size_t memory_before = rules->memory;
-    rules->caps.deck = snap == NULL ? NULL : snap->deck;
-    rules->caps.tag = call.rule->hook;
+    const struct tg_hook *declared = call.rule->declared;
+    if (!snap->is_trial && declared != NULL && declared->awaits[0] != '\0')
+        return tg_err_set(err_r, TG_ERR_NOT_FOUND, "no feature asks the hook %s yet: it waits for %s", hook,
+                          declared->awaits);
+    const size_t memory_before = rules->memory;
+    take_snapshot(&rules->caps, snap, call.rule->hook);
     int status = run_protected(rules, l_enter, &call, TG_RULES_DEADLINE_US, err_r);
-    rules->caps.deck = NULL;
-    if (report_r != NULL) {
-        report_r->usecs = (uint32_t)(tg_clock_mono_us() - rules->began_us);
-        report_r->memory_peak = rules->memory_peak - memory_before;
-        memcpy(report_r->rule, call.rule->hook, sizeof(report_r->rule));
-    }
+    take_snapshot(&rules->caps, &nothing, "");
+    if (report_r != NULL)
+        write_report(rules, call.rule, memory_before, report_r);
     if (status == 0 && call.read_status != 0) {
         if (err_r != NULL)
             *err_r = call.read_err;

@@ -7,9 +7,8 @@
  * first kill. One call at a time, on any one thread. A VM that met a limit reports tg_rules_is_spoilt() and is replaced
  * by its owner.
  *
- * A call's input and result are its own, capabilities and libs are read-only at their first level. What a file keeps in
- * its own locals (an upvalue that is assigned, a table inside a lib that is written) does outlive the call: rules must
- * be written without. Nothing refuses it here: that is for whoever publishes a bundle.
+ * Nothing survives a call: input and result are its own, and what a file keeps in tables is frozen when it has loaded
+ * (rt/freeze.h). Only a variable outside of the function that it assigns would; who publishes a bundle refuses that.
  */
 #ifndef TG_RT_RULES_H
 #define TG_RT_RULES_H
@@ -21,7 +20,10 @@
 #include <lua.h>
 
 #include "base/err.h"
+#include "base/strbuf.h"
 #include "rt/deck.h"
+#include "rt/fxtable.h"
+#include "rt/hooks.h"
 
 #define TG_RULES_DEADLINE_US 20000
 #define TG_RULES_MEMORY (2u << 20)
@@ -51,19 +53,33 @@ struct tg_rules_entry { /* borrowed from the VM */
 size_t tg_rules_n(const struct tg_rules *rules);
 struct tg_rules_entry tg_rules_at(const struct tg_rules *rules, size_t i);
 
-struct tg_rules_snapshot { /* what the capabilities may see during one call; borrowed */
-    const struct tg_deck *deck; /* cap.deck; may be NULL: any lookup finds nothing */
+/* What the host declares (rt/hooks.h); without core/hooks.lua nothing. */
+const struct tg_hooks *tg_rules_hooks(const struct tg_rules *rules);
+/* The field of the hook's result that is a sum of money; "": none, or no such hook. */
+const char *tg_rules_money(const struct tg_rules *rules, const char *hook);
+
+/* Where the log lines of calls go from here on, "warn the text\n" each, instead of into the log; NULL: there again. */
+void tg_rules_set_log(struct tg_rules *rules, struct tg_strbuf *log);
+
+struct tg_rules_snapshot { /* what one call may see; borrowed; zeroed: nothing */
+    const struct tg_deck *deck; /* cap.deck; NULL: any lookup finds nothing */
+    const struct tg_fx *fx; /* cap.fx; NULL: no rate is known */
+    const json_t *flags; /* cap.flags, an object; NULL: all are off */
+    const char *company, *currency; /* whose money, for reports; no rule sees them; may be NULL */
+    bool is_trial; /* a dry run or a case: its input is checked too, and hooks that nobody asks yet answer */
 };
 struct tg_rules_report {
     uint32_t usecs;
     size_t memory_peak;
     char rule[64]; /* name of the rule that decided, "pricing.rate_usage" */
+    char trace[1024]; /* when it failed: lines of "pricing/rules.lua:41 in rate", innermost first; else "" */
 };
 typedef void tg_rules_push_fn(lua_State *L, void *arg); /* pushes exactly one value: the input */
 typedef int tg_rules_read_fn(lua_State *L, int index, void *arg,
                              struct tg_err *err_r); /* reads the result there; -1 refuses it */
-/* Errors: BUG the rule failed (text: file:line: message), BUSY a limit was met, NOT_FOUND no rule for the hook,
- * INPUT read refused the output. report_r may be NULL. */
+/* What the host declares of the hook (core/hooks.lua) is held: the result is of its type before read sees it, and plain
+ * tables throughout. Errors: BUG the rule failed (text: file:line: message), BUSY a limit was met, NOT_FOUND no rule
+ * for the hook, or one that no feature asks yet; read's own when it refuses. snap and report_r may be NULL. */
 int tg_rules_call(struct tg_rules *rules, const char *hook, const struct tg_rules_snapshot *snap,
                   tg_rules_push_fn *push, void *push_arg, tg_rules_read_fn *read, void *read_arg,
                   struct tg_rules_report *report_r, struct tg_err *err_r) TG_MUST_CHECK;

@@ -5,6 +5,7 @@
 
 #include <lauxlib.h>
 
+#include "rt/freeze.h"
 #include "rt/vm.h"
 
 #define GC_PAUSE 400 /* the heap is small and its garbage short-lived: collect when it is four times as big */
@@ -45,6 +46,19 @@ static void push_env(lua_State *L, struct tg_rules_build *build)
     lua_pop(L, 1);
 }
 
+/* The hooks that the host declares; without the file none is, and nothing is checked. */
+static void load_hooks(lua_State *L, struct tg_rules_build *build)
+{
+    size_t len;
+    const char *text = tg_luasource_file(build->host, "core/hooks.lua", &len);
+    if (text == NULL)
+        return;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, build->env);
+    push_file(L, "core/hooks.lua", text, len, lua_gettop(L));
+    tg_hooks_load(L, lua_gettop(L), &build->rules->hooks);
+    lua_pop(L, 2);
+}
+
 /* --- what a rule needs -------------------------------------------------------------------------------------------- */
 
 /* The file of the need lib.<name>, of the rule's own feature, or lib.<feature>.<name>. */
@@ -74,7 +88,7 @@ static void push_lib(lua_State *L, const struct tg_rules_build *build, const cha
         push_bundle_file(L, build, file);
         if (!lua_istable(L, -1))
             luaL_error(L, "%s: it must return a table", file->path);
-        tg_caps_freeze(L, file->path, true);
+        tg_freeze(L, file->path, true);
         lua_pushvalue(L, -1);
         lua_setfield(L, -3, file->path);
     }
@@ -116,6 +130,20 @@ static void push_need(lua_State *L, const struct tg_rules_build *build, const ch
     }
 }
 
+/* The tables of other features' libs; modules are frozen already. */
+static void freeze_libs(lua_State *L, int libs)
+{
+    for (lua_pushnil(L); lua_next(L, libs) != 0;) {
+        lua_pushfstring(L, "cap.lib.%s", lua_tostring(L, -2));
+        lua_insert(L, -2);
+        tg_freeze(L, lua_tostring(L, -2), true);
+        lua_remove(L, -2);
+        lua_pushvalue(L, -2);
+        lua_insert(L, -2);
+        lua_rawset(L, libs);
+    }
+}
+
 /* Pushes the `cap` of the rule at `rule`: what its `needs` names and nothing else. */
 static void push_caps(lua_State *L, const struct tg_rules_build *build, int rule, const char *path)
 {
@@ -129,9 +157,10 @@ static void push_caps(lua_State *L, const struct tg_rules_build *build, int rule
         lua_pop(L, 1);
     }
     lua_settop(L, libs);
-    tg_caps_freeze(L, "cap.lib", true);
+    freeze_libs(L, libs);
+    tg_freeze(L, "cap.lib", true);
     lua_setfield(L, cap, "lib");
-    tg_caps_freeze(L, "cap", true);
+    tg_freeze(L, "cap", true);
 }
 
 /* --- rules -------------------------------------------------------------------------------------------------------- */
@@ -173,6 +202,7 @@ static void add_rule(lua_State *L, const struct tg_rules_build *build, const cha
     if (lua_getfield(L, rule, "decide") != LUA_TFUNCTION)
         luaL_error(L, "%s: %s has no function decide", path, to->hook);
     to->decide = luaL_ref(L, LUA_REGISTRYINDEX);
+    to->declared = tg_hooks_find(&rules->hooks, to->hook);
     rules->n_rules++;
     if ((rules->flags & TG_RULES_KEEP_CASES) != 0)
         keep_cases(L, rule, to);
@@ -195,6 +225,7 @@ static void load_rules_file(lua_State *L, const struct tg_rules_build *build, co
             add_rule(L, build, file->path);
         }
     }
+    tg_freeze(L, file->path, false); /* with it what the functions keep */
     lua_settop(L, 1);
 }
 
@@ -204,6 +235,7 @@ int tg_rules_build(lua_State *L)
     push_env(L, build);
     tg_caps_lock_strings(L, lua_gettop(L));
     build->env = luaL_ref(L, LUA_REGISTRYINDEX);
+    load_hooks(L, build);
     for (size_t i = 0; i < tg_bundle_n(build->bundle); i++) {
         const struct tg_bundle_file *file = tg_bundle_file(build->bundle, i);
         const char *name = strchr(file->path, '/');

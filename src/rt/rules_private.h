@@ -5,6 +5,7 @@
 #include "base/slab.h"
 #include "rt/bundle.h"
 #include "rt/caps.h"
+#include "rt/hooks.h"
 #include "rt/rules.h"
 
 #define TG_RULES_HOOKS_MAX 64
@@ -13,12 +14,14 @@ struct tg_rule {
     char hook[64];
     char path[TG_BUNDLE_PATH_LEN_MAX + 1];
     int decide, cap; /* in the registry */
+    const struct tg_hook *declared; /* of the VM's hooks; NULL: the host knows no such hook, nothing is checked */
     json_t *cases; /* a list; NULL: not kept */
 };
 
 struct tg_rules {
     lua_State *L;
     struct tg_caps caps;
+    struct tg_hooks hooks;
     struct tg_rule rules[TG_RULES_HOOKS_MAX];
     size_t n_rules;
     unsigned flags;
@@ -29,6 +32,7 @@ struct tg_rules {
     uint64_t cpu_deadline_us; /* of the thread; 0: not looked yet */
     uint32_t budget_us;
     size_t memory, memory_max, memory_peak;
+    char trace[1024]; /* of the running call's failure */
     struct tg_slab slab;
 };
 

@@ -125,7 +125,7 @@ static double time_calls(struct tg_rules *rules, const struct tg_deck *deck, str
 {
     struct tg_err err;
     struct tg_decimal total;
-    struct tg_rules_snapshot snap = {deck};
+    struct tg_rules_snapshot snap = {.deck = deck};
     double best = 1e9;
     for (int round = 0; round < ROUNDS; round++) {
         double begin = cpu_us();
@@ -146,7 +146,8 @@ int main(int argc, char **argv)
     struct tg_err err;
     struct tg_luasource *src;
     struct tg_rules *rules;
-    if (tg_luasource_read(argc > 1 ? argv[1] : "lua", &src, &err) != 0 || tg_rules_new_of_release(src, &rules, &err) != 0) {
+    if (tg_luasource_read(argc > 1 ? argv[1] : "lua", &src, &err) != 0 ||
+        tg_rules_new_of_release(src, &rules, &err) != 0) {
         fprintf(stderr, "%s\n", err.text);
         return 1;
     }

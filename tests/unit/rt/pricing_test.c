@@ -117,7 +117,7 @@ static void rate_row(struct day *day, const struct tg_csv *csv, const char *row,
     cdr.duration_ms = strtoll(f[7].str, NULL, 10);
     if (f[5].len > 0)
         ok(tg_time_parse(f[5].str, f[5].len, &cdr.answered_at, &err) == 0, "a time");
-    struct tg_rules_snapshot snap = {day->deck};
+    struct tg_rules_snapshot snap = {.deck = day->deck};
     if (!ok(tg_rules_call(day->rules, "pricing.rate_usage", &snap, push_input, &cdr, read_result, &cdr, NULL, &err) ==
                 0,
             "%s: %s", id, err.text))
@@ -154,7 +154,8 @@ TEST(a_day_of_calls_with_a_deck_of_29k_prefixes_is_rated_to_the_last_digit)
     struct tg_luasource *src;
     struct tg_deckcsv *csv;
     struct day day = {.seen = json_object(), .counts = json_object(), .totals = json_object()};
-    if (!ok(tg_luasource_read("lua", &src, &err) == 0 && tg_rules_new_of_release(src, &day.rules, &err) == 0, "%s", err.text))
+    if (!ok(tg_luasource_read("lua", &src, &err) == 0 && tg_rules_new_of_release(src, &day.rules, &err) == 0, "%s",
+            err.text))
         return;
     is_int(tg_deckcsv_parse(deck_text, deck_len, &csv, &err), 0);
     is_int(csv->n_rejected, 0);

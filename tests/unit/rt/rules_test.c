@@ -91,7 +91,7 @@ static int call(struct tg_rules *rules, const char *input, const struct tg_deck 
                 struct tg_err *err_r)
 {
     json_t *json = json_loads(input, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL), *result = NULL;
-    struct tg_rules_snapshot snap = {deck};
+    struct tg_rules_snapshot snap = {.deck = deck};
     int status = tg_rules_call(rules, "a.b", &snap, push_json, json, read_json, &result, NULL, err_r);
     json_decref(json);
     if (status != 0)
