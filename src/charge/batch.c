@@ -354,7 +354,7 @@ static void take_rules(struct tg_batch *b)
     memset(b->bundle, 0, sizeof(b->bundle));
     if (b->rules == NULL)
         return;
-    const char *hex = tg_rules_bundle(b->rules);
+    const char *hex = tg_ruleset_bundle(b->rules);
     assert(strlen(hex) == 2 * sizeof(b->bundle));
     for (size_t i = 0; i < sizeof(b->bundle); i++)
         b->bundle[i] = (uint8_t)(nibble(hex[2 * i]) << 4 | nibble(hex[2 * i + 1]));

@@ -17,7 +17,7 @@
 #include "charge/deckstore.h"
 #include "charge/engine.h"
 #include "io/sqlconn.h"
-#include "rt/rules.h"
+#include "rt/ruleseat.h"
 
 enum tg_batch_item_state {
     TG_BATCH_WAITING, /* not decided: before an attempt, or after one that failed */
@@ -36,9 +36,9 @@ struct tg_batch_item { /* an operation on its way through transactions; zeroed, 
 };
 
 struct tg_batch;
-/* Gives a rule VM that is not spoilt: at the beginning of an attempt, and again after a rule met a limit, so that it
- * costs nobody but the company whose usage it was. NULL: there is none. */
-typedef struct tg_rules *tg_batch_rules_fn(void *arg);
+/* Gives rules whose VM is not spoilt: at the beginning of an attempt, and again after a rule met a limit, so that it
+ * costs nobody but the company whose usage it was; the same bundle then. NULL: there are none. */
+typedef struct tg_ruleset *tg_batch_rules_fn(void *arg);
 /* Everything is borrowed. */
 struct tg_batch *tg_batch_new(struct tg_sqlconn *conn, struct tg_deckstore *decks, tg_batch_rules_fn *rules,
                               void *rules_arg);

@@ -44,7 +44,7 @@ struct tg_batch {
     size_t n_items;
     int flags;
     int64_t now_us;
-    struct tg_rules *rules;
+    struct tg_ruleset *rules;
     uint8_t bundle[32]; /* of the rules, zeroes without */
     struct tg_keymap access; /* (caller, company) → index of companies, or N_DENIED */
     struct tg_keymap company_map; /* (company, 0) → index of companies */

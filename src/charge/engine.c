@@ -24,6 +24,7 @@
 #include "charge/engine_metrics.h"
 #include "charge/queue.h"
 #include "io/dbsession.h"
+#include "rt/rulebook.h"
 
 #define QUEUE_EVENTS_MAX 100000
 #define BATCH_EVENTS_MAX 5000
@@ -46,8 +47,7 @@ struct tg_engine {
     struct tg_queue *queue;
     size_t queued_events;
     bool is_stopping;
-    struct tg_rules *next_rules; /* to be taken at the next batch */
-    struct tg_luasource *next_src;
+    bool has_rules_offered; /* to be taken at the next batch */
     struct tg_engine_stats stats;
     /* ------------------------------------------------------------------ the thread's own */
     struct tg_engine_settings set;
@@ -55,8 +55,7 @@ struct tg_engine {
     struct tg_deckstore *decks;
     struct tg_sqlconn *conn;
     struct tg_batch *batch;
-    struct tg_rules *rules;
-    struct tg_luasource *src; /* of rules: a spoilt VM is built anew */
+    struct tg_ruleseat *seat;
     uint64_t away_pause_us; /* 0: the database answered last time */
     uint32_t dice;
     struct tg_engine_stats published; /* in the metrics */
@@ -196,17 +195,30 @@ static bool is_permanent(const struct tg_err *err)
            err->code == TG_ERR_NOT_FOUND;
 }
 
-/* The rules that rate; a VM that met a limit is built anew. */
-static struct tg_rules *usable_rules(void *arg)
+/* The rules that rate. A VM that met a limit is built anew here: its batch waits for the few milliseconds, and nothing
+ * has to be parked for want of rules. */
+static struct tg_ruleset *usable_rules(void *arg)
 {
     struct tg_engine *e = arg;
+    struct tg_ruleset *set = tg_ruleseat_current(e->seat);
     struct tg_err err;
-    if (e->rules != NULL && !tg_rules_is_spoilt(e->rules))
-        return e->rules;
-    tg_rules_free(&e->rules);
-    if (tg_rules_new_of_release(e->src, &e->rules, &err) != 0)
+    if (set == NULL || !tg_ruleset_is_spoilt(set))
+        return set;
+    if (tg_ruleset_mend(set, &err) != 0) {
         TG_LOG_ERROR("charge_rules_built", TG_LOG_ERR(&err)); /* they were built before; usage is parked */
-    return e->rules;
+        return NULL;
+    }
+    return set;
+}
+
+/* Rules that nobody has confirmed, of the disk or the release, may be old ones: they price nothing. */
+static bool has_rules(struct tg_engine *e, struct tg_err *err_r)
+{
+    const struct tg_ruleset *set = tg_ruleseat_current(e->seat);
+    if (set != NULL && tg_ruleset_state(set)->is_confirmed)
+        return true;
+    tg_err_set(err_r, TG_ERR_UPSTREAM, "the database has not said yet which rules decide");
+    return false;
 }
 
 /* One attempt, and the same again while it meets conflicts. */
@@ -230,7 +242,9 @@ static void run_batch(struct tg_engine *e, struct tg_queued **list, size_t n, in
     assert(n > 0 && n <= BATCH_OPS_MAX);
     for (size_t i = 0; i < n; i++)
         items[i] = &list[i]->item;
-    if (attempt(e, items, n, flags, &err) == 0) {
+    if (!has_rules(e, &err)) {
+        put_back(e, list, n, &err);
+    } else if (attempt(e, items, n, flags, &err) == 0) {
         finish(e, list, n);
     } else if (!is_permanent(&err)) {
         put_back(e, list, n, &err);
@@ -257,16 +271,14 @@ static void wait_us(struct tg_engine *e, uint64_t usecs) /* under the lock */
     pthread_cond_timedwait(&e->wake, &e->lock, &until);
 }
 
-static void take_rules(struct tg_engine *e) /* under the lock */
+/* Any thread; the seat's lock is held. */
+static void on_rules_offered(void *arg)
 {
-    if (e->next_rules == NULL)
-        return;
-    tg_rules_free(&e->rules);
-    tg_luasource_unref(&e->src);
-    e->rules = e->next_rules;
-    e->src = e->next_src;
-    e->next_rules = NULL;
-    e->next_src = NULL;
+    struct tg_engine *e = arg;
+    pthread_mutex_lock(&e->lock);
+    e->has_rules_offered = true;
+    pthread_cond_signal(&e->wake);
+    pthread_mutex_unlock(&e->lock);
 }
 
 /* Those that cannot be served in time; when the engine ends and the database is away: all. */
@@ -289,8 +301,8 @@ static size_t next_batch(struct tg_engine *e, struct tg_queued **list)
     uint64_t away_until_us = e->away_pause_us == 0 ? 0 : tg_clock_mono_us() + jittered(e, e->away_pause_us);
     for (;;) {
         answer_expired(e);
+        (void)tg_ruleseat_take(e->seat);
         pthread_mutex_lock(&e->lock);
-        take_rules(e);
         const uint64_t now_us = tg_clock_mono_us();
         const bool is_empty = tg_queue_is_empty(e->queue);
         uint64_t next_us = UINT64_MAX;
@@ -303,12 +315,13 @@ static size_t next_batch(struct tg_engine *e, struct tg_queued **list)
         struct tg_engine_stats stats = e->stats;
         stats.queued_events = e->queued_events;
         tg_engine_metrics_publish(&stats, e->away_pause_us > 0, &e->published);
-        if (n == 0 && !ends) {
+        if (n == 0 && !ends && !e->has_rules_offered) {
             if (is_empty)
                 pthread_cond_wait(&e->wake, &e->lock);
             else
                 wait_us(e, next_us > now_us && next_us - now_us < IDLE_US ? next_us - now_us : IDLE_US);
         }
+        e->has_rules_offered = false;
         pthread_mutex_unlock(&e->lock);
         if (n > 0 || ends)
             return n;
@@ -327,15 +340,19 @@ static void *engine_main(void *arg)
 
 /* --- public ------------------------------------------------------------------------------------------------------- */
 
-static void start_thread(struct tg_engine *e)
+static void init_lock(struct tg_engine *e)
 {
     pthread_condattr_t attr;
-    sigset_t all, before;
     pthread_mutex_init(&e->lock, NULL);
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_cond_init(&e->wake, &attr);
     pthread_condattr_destroy(&attr);
+}
+
+static void start_thread(struct tg_engine *e)
+{
+    sigset_t all, before;
     sigfillset(&all); /* signals are the main thread's */
     pthread_sigmask(SIG_SETMASK, &all, &before);
     if (pthread_create(&e->thread, NULL, engine_main, e) != 0)
@@ -343,12 +360,9 @@ static void start_thread(struct tg_engine *e)
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
-int tg_engine_new(const struct tg_dburl *url, struct tg_luasource *src, const struct tg_engine_settings *set,
-                  struct tg_engine **engine_r, struct tg_err *err_r)
+struct tg_engine *tg_engine_new(const struct tg_dburl *url, struct tg_rulebook *book,
+                                const struct tg_engine_settings *set)
 {
-    struct tg_rules *rules;
-    if (tg_rules_new_of_release(src, &rules, err_r) != 0)
-        return -1;
     struct tg_engine *e = TG_NEW(struct tg_engine);
     e->set = *set;
     if (e->set.queue_events_max == 0)
@@ -356,8 +370,6 @@ int tg_engine_new(const struct tg_dburl *url, struct tg_luasource *src, const st
     if (e->set.batch_events_max == 0)
         e->set.batch_events_max = BATCH_EVENTS_MAX;
     tg_dburl_copy(url, &e->url);
-    e->rules = rules;
-    e->src = tg_luasource_ref(src);
     e->decks = tg_deckstore_new();
     e->conn = tg_sqlconn_new(url);
     tg_sqlconn_set_timeouts(e->conn, CONNECT_TIMEOUT_S, ANSWER_TIMEOUT_S);
@@ -365,23 +377,10 @@ int tg_engine_new(const struct tg_dburl *url, struct tg_luasource *src, const st
     e->queue = tg_queue_new();
     tg_engine_metrics_register();
     tg_random(&e->dice, sizeof(e->dice));
+    init_lock(e);
+    e->seat = tg_ruleseat_new(book, "engine", NULL, on_rules_offered, e);
     start_thread(e);
-    *engine_r = e;
-    return 0;
-}
-
-int tg_engine_swap_rules(struct tg_engine *engine, struct tg_luasource *src, struct tg_err *err_r)
-{
-    struct tg_rules *rules;
-    if (tg_rules_new_of_release(src, &rules, err_r) != 0)
-        return -1;
-    pthread_mutex_lock(&engine->lock);
-    tg_rules_free(&engine->next_rules); /* of a swap that no batch has seen */
-    tg_luasource_unref(&engine->next_src);
-    engine->next_rules = rules;
-    engine->next_src = tg_luasource_ref(src);
-    pthread_mutex_unlock(&engine->lock);
-    return 0;
+    return e;
 }
 
 void tg_engine_free(struct tg_engine **engine)
@@ -398,10 +397,7 @@ void tg_engine_free(struct tg_engine **engine)
     tg_batch_free(&e->batch);
     tg_sqlconn_free(&e->conn);
     tg_deckstore_free(&e->decks);
-    tg_rules_free(&e->rules);
-    tg_rules_free(&e->next_rules);
-    tg_luasource_unref(&e->src);
-    tg_luasource_unref(&e->next_src);
+    tg_ruleseat_free(&e->seat);
     tg_dburl_deinit(&e->url);
     pthread_cond_destroy(&e->wake);
     pthread_mutex_destroy(&e->lock);

@@ -19,17 +19,17 @@
 #include "rt/vm.h"
 
 struct tg_engine;
+struct tg_rulebook; /* rt/rulebook.h */
 
 struct tg_engine_settings {
     size_t queue_events_max; /* 0: 100000; beyond: BUSY */
     size_t batch_events_max; /* 0: 5000 rows written in one transaction */
 };
 /* Connects lazily and keeps trying: a database that is down makes operations fail after their deadline, not the
- * engine. The rule VM is built from src. */
-int tg_engine_new(const struct tg_dburl *url, struct tg_luasource *src, const struct tg_engine_settings *set,
-                  struct tg_engine **engine_r, struct tg_err *err_r) TG_MUST_CHECK;
-/* Takes the rules of another generation: the next batch is rated with them. On failure the old go on. Any thread. */
-int tg_engine_swap_rules(struct tg_engine *engine, struct tg_luasource *src, struct tg_err *err_r) TG_MUST_CHECK;
+ * engine. It has the seat "engine" in book: a batch is rated with the newest rules there are when it begins. Before it
+ * has rules that the database confirms nothing is charged, as when the database is away. */
+struct tg_engine *tg_engine_new(const struct tg_dburl *url, struct tg_rulebook *book,
+                                const struct tg_engine_settings *set);
 /* Answers what is queued, then joins. Sets *engine to NULL. */
 void tg_engine_free(struct tg_engine **engine);
 

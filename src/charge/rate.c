@@ -257,7 +257,7 @@ static json_t *load_properties(const struct tg_usage_event *e)
     return json;
 }
 
-bool tg_rate_usage(struct tg_rules *rules, const struct tg_rate_plan *plan, struct tg_usage_event *event,
+bool tg_rate_usage(struct tg_ruleset *rules, const struct tg_rate_plan *plan, struct tg_usage_event *event,
                    struct tg_strbuf *out)
 {
     const bool priced = is_priced(plan, event->meter);
@@ -274,7 +274,7 @@ bool tg_rate_usage(struct tg_rules *rules, const struct tg_rate_plan *plan, stru
     const size_t len = out->len;
     struct tg_err err = {0};
     const int status =
-        tg_rules_call(rules, "pricing.rate_usage", &snapshot, push_input, &call, read_output, &call, NULL, &err);
+        tg_ruleset_call(rules, "pricing.rate_usage", &snapshot, push_input, &call, read_output, &call, NULL, &err);
     json_decref(call.properties);
     if (status == 0)
         return true;

@@ -21,7 +21,7 @@
 #include "base/strbuf.h"
 #include "charge/usage.h"
 #include "rt/deck.h"
-#include "rt/rules.h"
+#include "rt/ruleseat.h"
 
 struct tg_rate_plan { /* of one company; borrowed */
     char currency[4];
@@ -35,7 +35,7 @@ struct tg_rate_plan { /* of one company; borrowed */
 /* Decides status, billed_s and amount of event and appends its `rating` JSON to out. Never fails: what goes wrong is
  * the event's status. rules NULL: everything that needs a rule is 'failed'. False: the rule met a limit (which took
  * milliseconds: who rates many events stops asking after a few). */
-bool tg_rate_usage(struct tg_rules *rules, const struct tg_rate_plan *plan, struct tg_usage_event *event,
+bool tg_rate_usage(struct tg_ruleset *rules, const struct tg_rate_plan *plan, struct tg_usage_event *event,
                    struct tg_strbuf *out);
 
 #endif

@@ -1,6 +1,6 @@
 /* cmd_serve - `tollgate serve`, `tollgate config check` and `tollgate reload`: wiring of the server.
  *
- * Order: configuration → listeners (signals are blocked before any thread begins) → the ledger engine → event loops.
+ * Order: configuration → listeners (signals are blocked before any thread begins) → rules, ledger engine → event loops.
  * The end comes in reverse: the loops have drained when tg_server_run() returns, then the engine answers what is left.
  */
 #include <errno.h>
@@ -14,6 +14,7 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "charge/engine.h"
+#include "charge/rulekeeper.h"
 #include "cli/commands.h"
 #include "rt/metrics.h"
 #include "web/conf.h"
@@ -28,10 +29,10 @@ static const char *conf_path(const struct tg_args *args)
 
 /* --- serve */
 
-/* A new generation brings its rules: the engine takes them first, so that a broken rule refuses the generation. */
+/* A new generation brings its rules, and hosts those that are active: what does not load refuses it. */
 static int on_generation(struct tg_luasource *src, void *arg, struct tg_err *err_r)
 {
-    return tg_engine_swap_rules(arg, src, err_r);
+    return tg_rulekeeper_set_host(arg, src, err_r);
 }
 
 static void on_ready(void *arg)
@@ -40,35 +41,34 @@ static void on_ready(void *arg)
     TG_LOG_INFO("server_ready", TG_LOG_STR("version", TG_VERSION));
 }
 
-static int start_engine(const struct tg_conf *conf, struct tg_engine **engine_r, struct tg_err *err_r)
+static int parse_database(const struct tg_conf *conf, struct tg_dburl *url_r, struct tg_err *err_r)
 {
-    struct tg_dburl url;
-    struct tg_luasource *src = NULL;
-    struct tg_engine_settings set = {0};
     if (conf->database_url == NULL)
         return tg_err_set(err_r, TG_ERR_INPUT, "no database: set TOLLGATE_DATABASE_URL, or tollgate.database in %s",
                           conf->path);
-    if (tg_dburl_parse(conf->database_url, &url, err_r) != 0)
-        return -1;
-    int rc = tg_luasource_read(conf->lua_dir, &src, err_r);
-    if (rc == 0)
-        rc = tg_engine_new(&url, src, &set, engine_r, err_r);
-    tg_luasource_unref(&src);
-    tg_dburl_deinit(&url);
-    return rc;
+    return tg_dburl_parse(conf->database_url, url_r, err_r);
 }
 
 static int serve(struct tg_conf *conf, struct tg_err *err_r)
 {
-    struct tg_engine *engine = NULL;
-    if (tg_server_open(conf, err_r) != 0 || start_engine(conf, &engine, err_r) != 0)
+    struct tg_dburl url;
+    if (tg_server_open(conf, err_r) != 0 || parse_database(conf, &url, err_r) != 0)
         return -1;
+    struct tg_rulebook *book = tg_rulebook_new();
+    struct tg_rulekeeper *keeper = tg_rulekeeper_new(&url, book, conf->rules_cache);
+    struct tg_engine *engine = tg_engine_new(&url, book, &(struct tg_engine_settings){0});
     struct tg_vm_lib libs[] = {{"usage", tg_charge_open_usage, engine},
                                {"decks", tg_charge_open_decks, engine},
                                {NULL, NULL, NULL}};
-    struct tg_server_hooks hooks = {on_generation, on_ready, engine};
+    struct tg_server_hooks hooks = {on_generation, on_ready, keeper, book};
     int rc = tg_server_run(conf, libs, &hooks, err_r);
     tg_engine_free(&engine);
+    tg_rulekeeper_stop(keeper);
+    tg_dburl_deinit(&url);
+    if (rc == 1)
+        return rc; /* somebody who was cut off may still ask them: the process ends now */
+    tg_rulekeeper_free(&keeper);
+    tg_rulebook_free(&book);
     return rc;
 }
 

@@ -1,12 +1,11 @@
 /* api_rules - tg.rules: application code asks a rule, on the loop thread, in microseconds.
  *
- * Each application VM has a rule VM of the same source, built with it: a broken rule refuses the generation. Values are
- * copied both ways inside the rule VM's protected call. Two states are in play there: the rule's may raise, the
- * application's must not (its handler is further out), so everything done to the application's state here is one of
- * the calls that cannot raise, with the stack made sure of first.
+ * Its thread has a seat with the rules that decide (rt/ruleseat.h). A coroutine keeps the set it asked first until it
+ * ends, whatever is activated meanwhile; tg.rules.load() gives it another bundle beside, for explanations and replays.
  *
- * A rule VM that met a limit is spoilt. Its successor is built on a worker thread, and calls answer BUSY meanwhile.
- * The seat outlives the VM while such a job runs.
+ * Values are copied both ways inside the rule VM's protected call. Two states are in play there: the rule's may raise,
+ * the application's must not (its handler is further out), so everything done to the application's state here is one of
+ * the calls that cannot raise, with the stack made sure of first.
  */
 #include "rt/api_rules.h"
 
@@ -19,7 +18,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "rt/num.h"
-#include "rt/rules.h"
+#include "rt/rulebook.h"
 #include "rt/vm_private.h"
 
 #define DECK_TYPE "tg.deck"
@@ -27,66 +26,37 @@
 #define VALUES_MAX 10000
 #define PATH_SIZE 128
 
-/* Where an application VM keeps its rule VM. */
-struct seat {
-    struct tg_rules *rules; /* NULL: being built */
-    struct tg_luasource *src; /* NULL: a VM for scripts, there are no rules */
-    unsigned n_refs; /* the VM and a rebuild under way; all on one thread */
-};
+/* --- the set that a coroutine decides with ------------------------------------------------------------------------ */
 
-struct rebuild { /* on its way to a worker and back */
-    struct seat *seat;
-    struct tg_luasource *src;
-    struct tg_rules *rules;
-    struct tg_err err;
-};
-
-static void seat_unref(struct seat *seat)
+/* NULL: none, err_r says why. Outside of a coroutine (a script waits by running the loop) nothing is kept. */
+static struct tg_ruleset *own_set(lua_State *L, struct tg_err *err_r)
 {
-    if (--seat->n_refs > 0)
-        return;
-    tg_rules_free(&seat->rules);
-    tg_luasource_unref(&seat->src);
-    free(seat);
+    struct tg_co *co = tg_co_of(L);
+    struct tg_ruleseat *seat = co->vm->services.rules;
+    if (seat == NULL) {
+        tg_err_set(err_r, TG_ERR_NOT_FOUND, "a script has no rules");
+        return NULL;
+    }
+    if (co->ctx.rules != NULL)
+        return co->ctx.rules;
+    struct tg_ruleset *set = tg_ruleseat_current(seat);
+    if (set == NULL)
+        tg_err_set(err_r, TG_ERR_BUSY, "the rules are being loaded");
+    else if (co->state != TG_CO_MAIN)
+        co->ctx.rules = tg_ruleset_ref(set);
+    return set;
 }
 
-/* --- rebuilding --------------------------------------------------------------------------------------------------- */
-
-static void build(void *arg) /* on a worker */
+/* The set of a bundle that this coroutine has: its own, or what it has loaded. */
+static struct tg_ruleset *set_of(lua_State *L, const char *bundle_id, struct tg_err *err_r)
 {
-    struct rebuild *job = arg;
-    (void)!tg_rules_new_of_release(job->src, &job->rules, &job->err);
-}
-
-static void on_built(void *arg) /* on the loop */
-{
-    struct rebuild *job = arg;
-    if (job->rules == NULL)
-        TG_LOG_ERROR("rt_rules_rebuilt", TG_LOG_ERR(&job->err)); /* the next call tries again */
-    job->seat->rules = job->rules;
-    seat_unref(job->seat);
-    tg_luasource_unref(&job->src);
-    free(job);
-}
-
-/* Starts a successor, unless one is being built. Without workers (scripts) it is built here. */
-static void replace(struct seat *seat, const struct tg_services *services)
-{
-    if (seat->n_refs > 1)
-        return;
-    tg_rules_free(&seat->rules);
-    struct rebuild *job = TG_NEW(struct rebuild);
-    job->seat = seat;
-    job->src = tg_luasource_ref(seat->src);
-    seat->n_refs++;
-    struct tg_err err;
-    if (services->work != NULL && tg_work_submit(services->work, services->loop, build, on_built, job, &err) == 0)
-        return;
-    if (services->work == NULL)
-        build(job);
-    else
-        job->err = err; /* the workers' queue is full: later */
-    on_built(job);
+    struct tg_ruleset *own = own_set(L, err_r), *other = tg_co_context(L)->other_rules;
+    if (bundle_id == NULL || own == NULL || strcmp(tg_ruleset_bundle(own), bundle_id) == 0)
+        return own;
+    if (other != NULL && strcmp(tg_ruleset_bundle(other), bundle_id) == 0)
+        return other;
+    tg_err_set(err_r, TG_ERR_NOT_FOUND, "the bundle has not been loaded with tg.rules.load");
+    return NULL;
 }
 
 /* --- copying ------------------------------------------------------------------------------------------------------ */
@@ -219,53 +189,159 @@ static int push_failure(lua_State *L, const struct tg_err *err)
     return 2;
 }
 
-/* call(hook, input[, deck]) → result, {usecs, rule, bundle} | nil, err */
+struct options { /* of a call */
+    const char *bundle_id; /* on the stack */
+    struct tg_rules_snapshot snap;
+};
+
+static struct options check_options(lua_State *L, int idx)
+{
+    struct options o = {0};
+    if (lua_isnoneornil(L, idx))
+        return o;
+    if (!lua_istable(L, idx)) {
+        o.snap.deck = tg_rules_check_deck(L, idx);
+        return o;
+    }
+    if (lua_getfield(L, idx, "deck") != LUA_TNIL)
+        o.snap.deck = tg_rules_check_deck(L, -1);
+    if (lua_getfield(L, idx, "bundle") != LUA_TNIL)
+        o.bundle_id = luaL_checkstring(L, -1);
+    lua_pop(L, 2); /* the table keeps them */
+    return o;
+}
+
+/* call(hook, input[, deck | {deck=, bundle=}]) → result, {usecs, rule, bundle} | nil, err */
 static int l_call(lua_State *L)
 {
-    struct seat *seat = *(struct seat **)lua_touserdata(L, lua_upvalueindex(1));
     const char *hook = luaL_checkstring(L, 1);
+    const struct tg_services *services = tg_vm_services(tg_vm_of(L));
     luaL_checkany(L, 2);
-    struct tg_rules_snapshot snap = {.deck = lua_isnoneornil(L, 3) ? NULL : tg_rules_check_deck(L, 3)};
+    struct options options = check_options(L, 3);
     struct tg_rules_report report;
     struct tg_err err;
     lua_settop(L, 3);
-    if (seat->src == NULL) {
-        tg_err_set(&err, TG_ERR_NOT_FOUND, "a script has no rules");
+    struct tg_ruleset *set = set_of(L, options.bundle_id, &err);
+    if (set == NULL)
         return push_failure(L, &err);
-    }
-    if (seat->rules == NULL || tg_rules_is_spoilt(seat->rules))
-        replace(seat, tg_vm_services(tg_vm_of(L)));
-    if (seat->rules == NULL) {
-        tg_err_set(&err, TG_ERR_BUSY, "the rules are being loaded again");
-        return push_failure(L, &err);
-    }
-    if (tg_rules_call(seat->rules, hook, &snap, push_input, L, read_result, L, &report, &err) == 0) {
-        push_report(L, &report, tg_rules_bundle(seat->rules));
+    if (tg_ruleset_is_spoilt(set))
+        tg_ruleset_mend_on_worker(set, services->work, services->loop);
+    if (tg_ruleset_call(set, hook, &options.snap, push_input, L, read_result, L, &report, &err) == 0) {
+        push_report(L, &report, tg_ruleset_bundle(set));
         return 2;
     }
     lua_settop(L, 3); /* what was under way when it was interrupted */
-    if (tg_rules_is_spoilt(seat->rules)) {
+    if (tg_ruleset_is_spoilt(set)) {
         TG_LOG_WARN("rt_rules_spoilt", TG_LOG_STR("hook", hook), TG_LOG_ERR(&err));
-        replace(seat, tg_vm_services(tg_vm_of(L)));
+        tg_ruleset_mend_on_worker(set, services->work, services->loop);
     }
     return push_failure(L, &err);
 }
 
-/* bundle() → the name of the rules that decide | nil while they are being loaded */
+/* bundle() → the name of the rules that decide here | nil */
 static int l_bundle(lua_State *L)
 {
-    const struct seat *seat = *(struct seat **)lua_touserdata(L, lua_upvalueindex(1));
-    lua_pushstring(L, seat->rules == NULL ? NULL : tg_rules_bundle(seat->rules));
+    const struct tg_ruleset *set = own_set(L, NULL);
+    lua_pushstring(L, set == NULL ? NULL : tg_ruleset_bundle(set));
     return 1;
 }
 
-static int l_seat_gc(lua_State *L)
+/* revision() → of the active slot, as far as this coroutine is concerned; 0: the release's rules | nil */
+static int l_revision(lua_State *L)
 {
-    struct seat **slot = lua_touserdata(L, 1);
-    if (*slot != NULL)
-        seat_unref(*slot);
-    *slot = NULL;
+    const struct tg_ruleset *set = own_set(L, NULL);
+    if (set == NULL)
+        lua_pushnil(L);
+    else
+        lua_pushinteger(L, (lua_Integer)tg_ruleset_state(set)->revision);
+    return 1;
+}
+
+/* wake(): the slots have changed, look now */
+static int l_wake(lua_State *L)
+{
+    struct tg_ruleseat *seat = tg_vm_services(tg_vm_of(L))->rules;
+    if (seat != NULL)
+        tg_rulebook_wake(tg_ruleseat_book(seat));
     return 0;
+}
+
+/* --- another bundle ----------------------------------------------------------------------------------------------- */
+
+struct loading { /* on its way to a worker and back */
+    struct tg_await *await;
+    struct tg_ruleseat *seat; /* a reference */
+    struct tg_rulestate state; /* host referenced; bundle when it was loaded */
+    char id[TG_BUNDLE_ID_SIZE];
+    struct tg_ruleset *set;
+    struct tg_err err;
+};
+
+static void load(void *arg) /* on a worker */
+{
+    struct loading *job = arg;
+    if (tg_rulebook_load(tg_ruleseat_book(job->seat), job->id, &job->state.bundle, &job->err) != 0)
+        return;
+    struct tg_rulestate *state = tg_rulestate_new(&job->state);
+    (void)!tg_ruleset_new(state, &job->set, &job->err);
+    tg_rulestate_unref(&state);
+}
+
+static int push_loaded(lua_State *L, void *arg)
+{
+    struct tg_co_context *ctx = tg_co_context(L);
+    tg_ruleset_unref(&ctx->other_rules);
+    ctx->other_rules = tg_ruleset_ref(arg);
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+static void on_loaded(void *arg) /* on the loop */
+{
+    struct loading *job = arg;
+    if (job->set == NULL) {
+        tg_await_resume_err(&job->await, &job->err);
+    } else {
+        tg_ruleseat_keep(job->seat, job->set);
+        tg_await_resume(&job->await, push_loaded, job->set);
+    }
+    tg_ruleset_unref(&job->set);
+    tg_bundle_unref(&job->state.bundle);
+    tg_luasource_unref(&job->state.host);
+    tg_ruleseat_unref(&job->seat);
+    free(job);
+}
+
+/* load(bundle) → true: call may name it from now on, until the next load | nil, err. Waits when it is not here. */
+static int l_load(lua_State *L)
+{
+    size_t len;
+    const char *id = luaL_checklstring(L, 1, &len);
+    const struct tg_services *services = tg_vm_services(tg_vm_of(L));
+    struct tg_err err;
+    luaL_argcheck(L, len == TG_BUNDLE_ID_SIZE - 1, 1, "64 hexadecimal digits");
+    struct tg_ruleset *own = own_set(L, &err);
+    if (own == NULL)
+        return push_failure(L, &err);
+    if (strcmp(tg_ruleset_bundle(own), id) == 0) {
+        lua_pushboolean(L, 1);
+        return 1;
+    }
+    struct tg_ruleset *found = tg_ruleseat_find(services->rules, id);
+    if (found != NULL)
+        return push_loaded(L, found);
+    struct tg_await *await = tg_await_new(L);
+    struct loading *job = TG_NEW(struct loading);
+    *job = (struct loading){.await = await, .seat = tg_ruleseat_ref(services->rules)};
+    memcpy(job->id, id, TG_BUNDLE_ID_SIZE);
+    job->state.host = tg_luasource_ref(tg_ruleset_state(own)->host);
+    if (services->work == NULL ||
+        tg_work_submit(services->work, services->loop, load, on_loaded, job, &job->err) != 0) {
+        if (services->work == NULL)
+            load(job);
+        tg_loop_defer(services->loop, on_loaded, job);
+    }
+    return tg_await_yield(L, await);
 }
 
 static int l_deck_gc(lua_State *L)
@@ -286,32 +362,16 @@ struct tg_deck *tg_rules_check_deck(lua_State *L, int idx)
     return *(struct tg_deck **)luaL_checkudata(L, idx, DECK_TYPE);
 }
 
-/* Raises with the rule's file and line when the rules do not load. */
 int tg_api_open_rules(lua_State *L)
 {
-    static const luaL_Reg library[] = {{"call", l_call}, {"bundle", l_bundle}, {NULL, NULL}};
-    struct tg_luasource *src = tg_vm_source(tg_vm_of(L));
-    struct tg_err err;
+    static const luaL_Reg library[] = {{"call", l_call}, {"bundle", l_bundle}, {"revision", l_revision},
+                                       {"wake", l_wake}, {"load", l_load},     {NULL, NULL}};
     luaL_newmetatable(L, DECK_TYPE);
     lua_pushcfunction(L, l_deck_gc);
     lua_setfield(L, -2, "__gc");
     lua_pushboolean(L, 0);
     lua_setfield(L, -2, "__metatable");
     lua_pop(L, 1);
-    luaL_newlibtable(L, library);
-    struct seat **slot = lua_newuserdatauv(L, sizeof(*slot), 0);
-    *slot = NULL;
-    lua_createtable(L, 0, 1);
-    lua_pushcfunction(L, l_seat_gc);
-    lua_setfield(L, -2, "__gc");
-    lua_setmetatable(L, -2);
-    *slot = TG_NEW(struct seat);
-    (*slot)->n_refs = 1;
-    (*slot)->src = src == NULL ? NULL : tg_luasource_ref(src);
-    if (src != NULL && tg_rules_new_of_release(src, &(*slot)->rules, &err) != 0) {
-        lua_pushfstring(L, "lua/%s", err.text);
-        return lua_error(L);
-    }
-    luaL_setfuncs(L, library, 1);
+    luaL_newlib(L, library);
     return 1;
 }

@@ -24,6 +24,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "rt/ruleseat.h"
 #include "rt/stuck.h"
 #include "rt/vm_private.h"
 
@@ -87,6 +88,8 @@ static void give_back(struct tg_co *co)
         co->next->prev = co->prev;
     vm->n_live--;
     tg_principal_unref(&co->ctx.principal);
+    tg_ruleset_unref(&co->ctx.rules);
+    tg_ruleset_unref(&co->ctx.other_rules);
     co->state = TG_CO_POOLED; /* a __close that runs now may not wait */
     bool usable = !co->failed || lua_resetthread(co->L) == LUA_OK;
     lua_settop(co->L, 0);
@@ -112,6 +115,7 @@ void tg_co_deinit(struct tg_vm *vm)
     }
     vm->n_pooled = 0;
     tg_principal_unref(&vm->main.ctx.principal);
+    tg_ruleset_unref(&vm->main.ctx.other_rules);
 }
 
 /* --- the end ------------------------------------------------------------------------------------------------------ */
@@ -215,6 +219,9 @@ static struct tg_co *begin(struct tg_vm *vm, const struct tg_co_context *ctx, tg
     co->ctx = *ctx;
     if (ctx->principal != NULL)
         tg_principal_ref(ctx->principal);
+    if (ctx->rules != NULL)
+        tg_ruleset_ref(ctx->rules);
+    co->ctx.other_rules = NULL;
     co->done = done;
     co->done_arg = arg;
     co->failed = false;

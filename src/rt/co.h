@@ -38,12 +38,15 @@
 #include "rt/vm.h"
 
 struct tg_await;
+struct tg_ruleset; /* rt/ruleseat.h */
 
 struct tg_co_context { /* of one coroutine; the copy inside belongs to it */
     struct tg_principal *principal; /* may be NULL (before authentication, jobs of the system); referenced */
     uint64_t deadline_ms; /* tg_loop_now_ms() scale; every operation inherits it; 0: 10 s from now */
     char request_id[40]; /* for log lines; "" when none */
     char traceparent[56]; /* W3C, "" when none; sent on with tg.http */
+    struct tg_ruleset *rules; /* that it decides with, from its first call of tg.rules on; referenced */
+    struct tg_ruleset *other_rules; /* that tg.rules.load() gave it; referenced */
 };
 
 /* Runs protected; pushes a function and its arguments, returns the number of arguments. What it pushes before the

@@ -47,6 +47,7 @@ struct tg_services {
     struct tg_redis *redis;
     struct tg_httpc *http;
     struct tg_work *work;
+    struct tg_ruleseat *rules; /* rt/ruleseat.h */
 };
 
 /* A library that a higher layer adds to `tg`: opened when the VM is built, as tg.<name>. */

@@ -157,7 +157,7 @@ void tg_conf_free(struct tg_conf **conf_p)
         free(conf->cors_origins[i]);
     char *texts[] = {conf->path,         conf->pid_file,  conf->error_log,      conf->user,
                      conf->log_level,    conf->lua_dir,   conf->migrations_dir, conf->control_socket,
-                     conf->database_url, conf->redis_url, conf->ca_file};
+                     conf->database_url, conf->redis_url, conf->ca_file,        conf->rules_cache};
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
         free(texts[i]);
     free(conf);

@@ -33,7 +33,7 @@ struct tg_conf {
 
     /* strings are owned; NULL: not given */
     char *pid_file, *error_log, *user, *log_level;
-    char *lua_dir, *migrations_dir, *control_socket;
+    char *lua_dir, *migrations_dir, *control_socket, *rules_cache;
     char *database_url, *redis_url; /* secret: not for logs */
     char *ca_file;
     char *cors_origins[TG_CORS_ORIGINS_MAX];

@@ -389,6 +389,7 @@ int tg_server_run(struct tg_conf *conf, const struct tg_vm_lib *libs, const stru
     sigset_t set = our_signals();
     uint64_t number;
     server.shared = (struct tg_shared){.conf = conf, .limits = tg_limits_new(), .started_mono_us = tg_clock_mono_us()};
+    server.shared.rulebook = hooks == NULL ? NULL : hooks->rulebook;
     server.shared.work = tg_work_new((unsigned)conf->worker_threads, WORK_QUEUE_MAX);
     server.hooks = hooks;
     server.is_draining = false;

@@ -23,6 +23,8 @@ struct tg_server_hooks { /* each may be NULL */
     /* Connections are accepted from now on. On the control thread. */
     void (*on_ready)(void *arg);
     void *arg;
+    struct tg_rulebook
+        *rulebook; /* each thread gets a seat in it, "loop-0", "loop-1", …; hints of Redis wake its keeper */
 };
 
 /* Binds, opens the logs, writes the pid file, becomes the user. Blocks the signals that tg_server_run() takes, so it

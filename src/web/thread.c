@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "charge/rulekeeper.h"
 #include "io/db.h"
 #include "rt/gen.h"
 #include "rt/jobs.h"
@@ -29,6 +30,32 @@
 
 /* --- Services ------------------------------------------------------------------------------------------------------- */
 
+static void on_rules_hint(const char *channel, const char *payload, size_t len, void *arg)
+{
+    (void)channel;
+    (void)payload;
+    (void)len;
+    tg_rulebook_wake(arg);
+}
+
+static void on_rules_gap(void *arg)
+{
+    tg_rulebook_wake(arg);
+}
+
+/* A seat for the rules, and one thread's ears for the hint that they have changed. */
+static void open_rules(struct tg_web_thread *thread)
+{
+    struct tg_rulebook *book = thread->shared->rulebook;
+    char name[TG_RULESEAT_NAME_SIZE];
+    if (book == NULL)
+        return;
+    snprintf(name, sizeof(name), "loop-%u", thread->index);
+    thread->services.rules = tg_ruleseat_new(book, name, thread->loop, NULL, NULL);
+    if (thread->index == 0 && thread->services.redis != NULL)
+        tg_redis_subscribe(thread->services.redis, TG_RULES_CHANNEL, on_rules_hint, on_rules_gap, book);
+}
+
 static void open_services(struct tg_web_thread *thread)
 {
     const struct tg_conf *conf = thread->shared->conf;
@@ -50,6 +77,7 @@ static void open_services(struct tg_web_thread *thread)
     struct tg_httpc_settings http = {.allow_private_addresses = conf->allow_private_addresses,
                                      .ca_file = conf->ca_file};
     thread->services.http = tg_httpc_new(thread->loop, thread->shared->work, &http);
+    open_rules(thread);
 }
 
 static void on_service_closed(void *arg)
@@ -242,6 +270,7 @@ static void *run(void *arg)
     sem_post(&thread->shared->swapped);
     while (thread->state != TG_THREAD_ENDED)
         tg_loop_run_once(thread->loop, 1000);
+    tg_ruleseat_free(&thread->services.rules);
     tg_loop_run_once(thread->loop, 0);
     deinit(thread);
     return NULL;

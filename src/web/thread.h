@@ -28,6 +28,7 @@ struct tg_request;
 struct tg_jobs;
 struct tg_acceptor;
 struct tg_access_lines;
+struct tg_rulebook;
 
 struct tg_shared { /* of the process; outlives the threads */
     struct tg_conf *conf;
@@ -37,6 +38,7 @@ struct tg_shared { /* of the process; outlives the threads */
     sem_t swapped; /* posted by each thread once it serves a new generation */
     struct tg_limits *limits;
     struct tg_work *work;
+    struct tg_rulebook *rulebook; /* NULL: there are no rules */
     uint64_t started_mono_us;
     _Atomic size_t n_connections;
     _Atomic size_t body_memory;

@@ -328,7 +328,7 @@ static void check_rule(struct tg_engine *engine, struct tg_loop *loop, const cha
 {
     struct tg_luasource *src = source_with(decide);
     struct tg_err err = {0};
-    ok(tg_engine_swap_rules(engine, src, &err) == 0, "%s", err.text);
+    ok(rules_set(src, 1, &err) == 0, "%s", err.text);
     contains(ask(engine, loop, world.agency, call_event(id, NULL, "+12125550100", "1")), answer);
     const struct tg_dbval value = TG_DBVAL_STR(id);
     contains(db_text("SELECT rating FROM usage_events WHERE event_id = ?", &value, 1), rating);
@@ -362,7 +362,7 @@ TEST(swapped_rules_price_the_next_batch_and_a_rule_that_fails_parks_the_event)
     ok(tg_clock_mono_us() - started_us < 1000000, "a batch does not wait for each of them");
     contains(DB_TEXT("SELECT rating FROM usage_events WHERE event_id = 'loop11'"), "does not keep its limits");
     struct tg_luasource *broken = source_with("this is no Lua");
-    is_int(tg_engine_swap_rules(engine, broken, &err), -1);
+    is_int(rules_set(broken, 1, &err), -1);
     contains(err.text, "pricing/rules.lua:2");
     tg_luasource_unref(&broken);
     is_int(DB_INT("SELECT COUNT(DISTINCT rule_bundle) FROM usage_events WHERE event_id LIKE 'r_'"), 6);
@@ -379,7 +379,7 @@ TEST(a_company_whose_usage_meets_the_limits_of_rules_costs_the_others_nothing)
                                            "lines = {{kind = 'usage', amount = d}}}");
     struct tg_err err = {0};
     char body[20000] = "";
-    ok(tg_engine_swap_rules(engine, src, &err) == 0, "%s", err.text);
+    ok(rules_set(src, 1, &err) == 0, "%s", err.text);
     for (int i = 0; i < 30; i++) {
         char id[12];
         snprintf(id, sizeof(id), "spoil%d", i);

@@ -15,11 +15,13 @@
 #include "io/migrate.h"
 #include "io/services.h"
 #include "io/sqlconn.h"
+#include "rt/rulebook.h"
 #include "tap.h"
 
 static struct {
     struct tg_dburl url;
     struct tg_sqlconn *conn;
+    struct tg_rulebook *book;
     struct tg_id platform, agency, client, other, stranger, bare, deck;
 } world;
 
@@ -153,13 +155,26 @@ struct request {
     struct tg_err err;
 };
 
+/* The rules of src, as if the database had said so; waits until every seat has them. */
+static inline int rules_set(struct tg_luasource *src, uint64_t revision, struct tg_err *err_r)
+{
+    struct tg_rulestate state = {.host = src, .revision = revision, .is_confirmed = true};
+    if (tg_bundle_of_source(src, &state.bundle, err_r) != 0)
+        return -1;
+    const int status = tg_rulebook_set(world.book, &state, err_r);
+    tg_bundle_unref(&state.bundle);
+    return status == 0 && tg_rulebook_is_applied(world.book, 5000) ? 0 : -1;
+}
+
 static inline struct tg_engine *engine_begin_with(const struct tg_engine_settings *set)
 {
     struct tg_luasource *src;
-    struct tg_engine *engine;
     struct tg_err err = {0};
     world_begin();
-    if (tg_luasource_read("lua", &src, &err) != 0 || tg_engine_new(&world.url, src, set, &engine, &err) != 0) {
+    if (world.book == NULL)
+        world.book = tg_rulebook_new();
+    struct tg_engine *engine = tg_engine_new(&world.url, world.book, set);
+    if (tg_luasource_read("lua", &src, &err) != 0 || rules_set(src, 0, &err) != 0) {
         printf("Bail out! %s\n", err.text);
         exit(1);
     }

@@ -15,9 +15,35 @@
     "{hook='a.function', api=1, decide=function() return {deep = {1, function() end}} end},"                           \
     "{hook='a.float', api=1, decide=function() return {x = 1 / 2} end}}"
 
+static struct tg_rulebook *book;
+
+static void set_rules(const char *rules, uint64_t revision)
+{
+    struct tg_rulestate state = {.host = fixture_source("a/rules.lua", rules, NULL), .revision = revision};
+    struct tg_err err;
+    if (tg_bundle_of_source(state.host, &state.bundle, &err) != 0 || tg_rulebook_set(book, &state, &err) != 0)
+        ok(false, "%s", err.text);
+    tg_bundle_unref(&state.bundle);
+    tg_luasource_unref(&state.host);
+    while (!tg_rulebook_is_applied(book, 0))
+        tg_loop_run_once(fixture.loop, 10);
+}
+
+/* A VM on a thread whose seat has RULES. */
 static struct tg_vm *vm_with_rules(void)
 {
-    return fixture_vm_of(fixture_source("a/rules.lua", RULES, NULL), NULL, NULL);
+    book = tg_rulebook_new();
+    fixture.services.rules = tg_ruleseat_new(book, "loop-0", fixture.loop, NULL, NULL);
+    set_rules(RULES, 1);
+    return fixture_vm(NULL);
+}
+
+static void free_all(struct tg_vm **vm)
+{
+    fixture_free(vm);
+    tg_ruleseat_free(&fixture.services.rules);
+    tg_loop_run_once(fixture.loop, 0);
+    tg_rulebook_free(&book);
 }
 
 static const char *answer(struct tg_vm *vm, const char *code)
@@ -44,7 +70,7 @@ TEST(values_are_copied_there_and_back)
     is_str(answer(vm, "local _, report = tg.rules.call('a.echo', {})\n"
                       "return report.rule, #report.bundle, report.usecs >= 0, report.bundle == tg.rules.bundle()"),
            "a.echo 64 true true");
-    fixture_free(&vm);
+    free_all(&vm);
 }
 
 TEST(what_is_no_data_is_named_by_its_path)
@@ -78,7 +104,7 @@ TEST(what_is_no_data_is_named_by_its_path)
     contains(answer(vm, "return show(tg.rules.call('a.nobody', {}))"), "not_found no rule for the hook a.nobody");
     contains(answer(vm, "return pcall(tg.rules.call, 'a.echo')"), "value expected");
     is_str(answer(vm, "return show(tg.rules.call('a.echo', {1}))"), "[1]");
-    fixture_free(&vm);
+    free_all(&vm);
 }
 
 TEST(a_deck_is_seen_by_the_rule_that_gets_it)
@@ -98,7 +124,8 @@ TEST(a_deck_is_seen_by_the_rule_that_gets_it)
     lua_pushcfunction(L, l_call);
     lua_pop(L, 1);
     is_str(answer(vm, "return show(tg.rules.call('a.price', {digits = '447'}))"), "{\"found\":false}");
-    contains(answer(vm, "return pcall(tg.rules.call, 'a.price', {digits = '447'}, {})"), "tg.deck expected");
+    contains(answer(vm, "return pcall(tg.rules.call, 'a.price', {digits = '447'}, 1)"), "tg.deck expected");
+    contains(answer(vm, "return pcall(tg.rules.call, 'a.price', {digits = '447'}, {deck = 1})"), "tg.deck expected");
     lua_getglobal(L, "tg");
     lua_getfield(L, -1, "rules");
     lua_getfield(L, -1, "call");
@@ -111,7 +138,7 @@ TEST(a_deck_is_seen_by_the_rule_that_gets_it)
     lua_getfield(L, -1, "found");
     ok(lua_toboolean(L, -1), "found with its deck");
     lua_settop(L, 0);
-    fixture_free(&vm);
+    free_all(&vm);
 }
 
 TEST(a_rule_that_meets_a_limit_is_busy_and_its_vm_is_replaced)
@@ -126,33 +153,112 @@ TEST(a_rule_that_meets_a_limit_is_busy_and_its_vm_is_replaced)
         contains(answer(vm, code), "busy ");
         is_str(answer(vm, "return show(tg.rules.call('a.echo', {1}))"), "[1]"); /* no workers: replaced at once */
         fixture.services.work = tg_work_new(1, 10);
-        struct tg_vm *other = vm_with_rules();
+        struct tg_vm *other = fixture_vm(NULL);
         char whole[600];
         snprintf(whole, sizeof(whole),
                  "local _, first = tg.rules.call('%s', {}) local _, e = tg.rules.call('a.echo', {}) local n = 0\n"
-                 "while tg.rules.bundle() == nil and n < 500 do tg.time.sleep(10) n = n + 1 end\n"
+                 "while tg.rules.call('a.echo', {1}) == nil and n < 500 do tg.time.sleep(10) n = n + 1 end\n"
                  "return first.code, e.detail, tg.rules.call('a.echo', {1})[1]",
                  hooks[i]);
         run_lua(other, whole, &o);
         is_str(o.text, "busy the rules are being loaded again 1");
         contains(answer(other, code), "busy ");
-        fixture_free(&other); /* its successor is being built: it is dropped when it comes */
+        fixture_free(&other);
+        fixture_free(&vm);
+        struct tg_ruleset *spoilt = tg_ruleset_ref(tg_ruleseat_current(fixture.services.rules));
+        tg_ruleseat_free(&fixture.services.rules); /* its successor is being built: it is dropped when it comes */
+        tg_ruleset_unref(&spoilt);
         tg_work_free(&fixture.services.work);
         for (int turn = 0; turn < 20; turn++)
             tg_loop_run_once(fixture.loop, 5);
         fixture.services.work = NULL;
-        fixture_free(&vm);
+        tg_rulebook_free(&book);
     }
 }
 
-TEST(a_broken_rule_refuses_the_release)
+/* A rule that says `text`, and after a wait (between two calls) says it again. */
+static void say(const char *text, uint64_t revision)
 {
-    struct tg_err err;
-    struct tg_vm *vm = NULL;
-    struct tg_luasource *src = fixture_source("app.lua", "return {}", "a/rules.lua", "return {\n\nhook = }", NULL);
-    is_int(tg_vm_new(src, "app", NULL, &vm, &err), -1);
-    is_str(err.text, "lua/a/rules.lua:3: unexpected symbol near '}'");
-    tg_luasource_unref(&src);
+    char rules[200];
+    snprintf(rules, sizeof(rules), "return {hook='a.say', api=1, decide=function() return '%s' end}", text);
+    set_rules(rules, revision);
+}
+
+#define SAY_TWICE                                                                                                      \
+    "local one, r1 = tg.rules.call('a.say', {}) tg.time.sleep(30) local two, r2 = tg.rules.call('a.say', {})\n"        \
+    "return one, two, r1.bundle == r2.bundle, r1.bundle == tg.rules.bundle(), tg.rules.revision()"
+
+TEST(a_coroutine_decides_with_one_bundle_whatever_is_activated_meanwhile)
+{
+    struct tg_vm *vm = vm_with_rules();
+    struct outcome first, second;
+    say("old", 2);
+    start(vm, SAY_TWICE, &first);
+    say("new", 3);
+    start(vm, SAY_TWICE, &second);
+    turn_until(&first.ended);
+    turn_until(&second.ended);
+    is_str(first.text, "old old true true 2");
+    is_str(second.text, "new new true true 3");
+    free_all(&vm);
+}
+
+TEST(who_waits_while_too_many_others_keep_theirs_is_told_that_his_rules_are_gone)
+{
+    struct tg_vm *vm = vm_with_rules();
+    struct outcome all[TG_RULESETS_MAX + 1];
+    for (int i = 0; i <= TG_RULESETS_MAX; i++) {
+        say("mine", (uint64_t)i + 2);
+        start(vm,
+              "tg.rules.call('a.say', {}) tg.time.sleep(500) local r, e = tg.rules.call('a.say', {})\n"
+              "return r, e.code, e.detail",
+              &all[i]);
+    }
+    for (int i = 0; i <= TG_RULESETS_MAX; i++)
+        turn_until(&all[i].ended);
+    is_str(all[0].text, "nil busy the rules this began with have been replaced too often; begin again");
+    is_str(all[1].text, "mine nil nil");
+    is_str(all[TG_RULESETS_MAX].text, "mine nil nil");
+    free_all(&vm);
+}
+
+static int load_for_test(const char *id, struct tg_bundle **bundle_r, void *arg, struct tg_err *err_r)
+{
+    struct tg_bundle *bundle = arg;
+    if (strcmp(id, tg_bundle_id(bundle)) != 0)
+        return tg_err_set(err_r, TG_ERR_NOT_FOUND, "there is no bundle %s", id);
+    *bundle_r = tg_bundle_ref(bundle);
+    return 0;
+}
+
+TEST(another_bundle_is_loaded_beside_the_one_that_decides)
+{
+    struct tg_vm *vm = vm_with_rules();
+    struct outcome o;
+    say("old", 1);
+    struct tg_rulestate *state = tg_rulebook_state(book);
+    char code[1000];
+    fixture.services.work = tg_work_new(1, 10);
+    struct tg_vm *other = fixture_vm(NULL);
+    tg_rulebook_set_keeper(book, &(struct tg_rulebook_keeper){NULL, load_for_test, state->bundle});
+    say("new", 2);
+    for (int again = 0; again < 2; again++) { /* the second time it is here */
+        snprintf(code, sizeof(code),
+                 "local old = '%s' local _, none = tg.rules.call('a.say', {}, {bundle = old})\n"
+                 "local is, e = tg.rules.load(old) local said, report = tg.rules.call('a.say', {}, {bundle = old})\n"
+                 "local own = tg.rules.call('a.say', {})\n"
+                 "return none.code, is, e, said, report.bundle == old, own, tg.rules.load(tg.rules.bundle())",
+                 tg_bundle_id(state->bundle));
+        run_lua(other, code, &o);
+        is_str(o.text, "not_found true nil old true new true");
+    }
+    run_lua(other, "local is, e = tg.rules.load(('0'):rep(64)) return is, e.code", &o);
+    is_str(o.text, "nil not_found");
+    contains(answer(other, "return pcall(tg.rules.load, 'short')"), "64 hexadecimal digits");
+    tg_rulestate_unref(&state);
+    fixture_free(&other);
+    tg_work_free(&fixture.services.work);
+    free_all(&vm);
 }
 
 TEST(a_script_has_no_rules)
