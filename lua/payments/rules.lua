@@ -202,9 +202,9 @@ local function weigh_signals(signals, add)
 end
 
 local function risk(input, cap)
-  local score, reasons = 0, {}
+  local sum, reasons = { score = 0 }, {}
   local function add(points, why)
-    score = math.min(score + points, 100)
+    sum.score = math.min(sum.score + points, 100)
     reasons[#reasons + 1] = why
   end
   if input.signals.listed then
@@ -212,11 +212,11 @@ local function risk(input, cap)
   end
   weigh_history(input, add, cap)
   weigh_signals(input.signals, add)
-  local decision = score >= DENY_AT and "deny" or score >= REVIEW_AT and "review" or "allow"
+  local decision = sum.score >= DENY_AT and "deny" or sum.score >= REVIEW_AT and "review" or "allow"
   if decision == "deny" and input.kind == "invoice" then
     decision = "review" -- what is owed is not refused unseen
   end
-  return { decision = decision, score = score, reasons = reasons }
+  return { decision = decision, score = sum.score, reasons = reasons }
 end
 
 local known = { age_days = 400, paid_payments = 12, largest_paid = "200", disputes = 0 }

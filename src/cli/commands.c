@@ -4,8 +4,10 @@
 #include <stddef.h>
 
 const struct tg_command *const tg_commands[] = {
-    &tg_cmd_serve,          &tg_cmd_reload,         &tg_cmd_config_check, &tg_cmd_migrate_up,
-    &tg_cmd_migrate_status, &tg_cmd_company_create, &tg_cmd_import_deck,  &tg_cmd_import_cdrs,
-    &tg_cmd_ledger_verify,  &tg_cmd_rating_cases,   &tg_cmd_lua,          &tg_cmd_busted,
-    &tg_cmd_completion,     &tg_cmd_manual,         &tg_cmd_version,      NULL,
+    &tg_cmd_serve,        &tg_cmd_reload,         &tg_cmd_config_check,
+    &tg_cmd_migrate_up,   &tg_cmd_migrate_status, &tg_cmd_company_create,
+    &tg_cmd_import_deck,  &tg_cmd_import_cdrs,    &tg_cmd_ledger_verify,
+    &tg_cmd_rating_cases, &tg_cmd_rules_check,    &tg_cmd_rules_test,
+    &tg_cmd_lua,          &tg_cmd_busted,         &tg_cmd_completion,
+    &tg_cmd_manual,       &tg_cmd_version,        NULL,
 };
