@@ -20,14 +20,15 @@ struct tally {
 
 /* --- where things are ------------------------------------------------------------------------------------------------- */
 
-#define N_FOLDERS 4
+#define N_FOLDERS 6
 
 struct folders {
     char text[N_FOLDERS][512];
     const char *list[N_FOLDERS + 1];
 };
 
-/* Decks are named by file name: beside the cases, in decks/ there, in --decks, in the project's shared data. */
+/* Decks and rates are files by name: in --decks, beside the cases, in decks/ and fx/ there, in the project's shared
+ * data. */
 static void find_folders(const struct tg_args *args, const char *file, struct folders *folders)
 {
     char copy[512];
@@ -38,8 +39,12 @@ static void find_folders(const struct tg_args *args, const char *file, struct fo
     if (decks != NULL)
         (void)snprintf(folders->text[n++], sizeof(folders->text[0]), "%s", decks);
     (void)snprintf(folders->text[n++], sizeof(folders->text[0]), "%s", here);
-    (void)snprintf(folders->text[n++], sizeof(folders->text[0]), "%.400s/decks", here);
-    (void)snprintf(folders->text[n++], sizeof(folders->text[0]), "%.400s/data/decks", shared ? shared : "../shared");
+    static const char *const kinds[] = {"decks", "fx"};
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        (void)snprintf(folders->text[n++], sizeof(folders->text[0]), "%.400s/%s", here, kinds[i]);
+        (void)snprintf(folders->text[n++], sizeof(folders->text[0]), "%.400s/data/%s", shared ? shared : "../shared",
+                       kinds[i]);
+    }
     for (size_t i = 0; i < n; i++)
         folders->list[i] = folders->text[i];
     folders->list[n] = NULL;
@@ -203,6 +208,7 @@ const struct tg_command tg_cmd_rating_cases = {
     1,
     "Runs a file of rating cases through the rule VM",
     "Each case is {id, title, op, input, expected}. Operations: rate, rate_many, normalize, import_deck, components,\n"
-    "trueup; others are counted as skipped. Ends with 'N passed, N failed'; exit code 1 when one failed.",
+    "trueup, max_usage, fx; others are counted as skipped. Ends with 'N passed, N failed'; exit code 1 when one "
+    "failed.",
     options,
     run_cases};

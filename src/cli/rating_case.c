@@ -9,11 +9,13 @@
 
 #include "base/clock.h"
 #include "base/decimal.h"
-#include "base/strbuf.h"
 #include "cli/mapfile.h"
 #include "rt/deckcsv.h"
+#include "rt/fxtable.h"
 
 #define CHARGE_DECIMALS 6
+#define DAY_S 86400
+#define FX_FILE "eurofxref-hist.csv"
 
 /* --- reading the input ------------------------------------------------------------------------------------------------ */
 
@@ -158,12 +160,14 @@ static int read_result(lua_State *L, int index, void *arg, struct tg_err *err_r)
     return *result == NULL ? -1 : 0;
 }
 
+static const struct tg_rules_snapshot no_snapshot;
+
 /* The rule's result, or {"error": what went wrong}. */
-static json_t *call_rule(struct tg_rules *rules, const char *hook, const struct tg_deck *deck, json_t *input)
+static json_t *call_rule(struct tg_rules *rules, const char *hook, struct tg_rules_snapshot snap, json_t *input)
 {
     struct tg_err err;
     json_t *result = NULL;
-    struct tg_rules_snapshot snap = {.deck = deck};
+    snap.is_trial = true;
     if (tg_rules_call(rules, hook, &snap, push_input, input, read_result, &result, NULL, &err) == 0)
         return result;
     return json_pack("{s:s}", "error", err.text);
@@ -267,7 +271,8 @@ static json_t *rate_event(const struct tg_rating_runner *runner, struct rating *
     if (json_object_get(rating->plan, "tiers") != NULL && json_object_get(rating->state, "counter_s") == NULL)
         json_object_set_new(rating->state, "counter_s", json_integer(0));
     json_t *input = json_pack("{s:o, s:O, s:O}", "event", converted, "plan", rating->plan, "state", rating->state);
-    json_t *result = call_rule(runner->rules, "pricing.rate_usage", rating->deck, input);
+    json_t *result =
+        call_rule(runner->rules, "pricing.rate_usage", (struct tg_rules_snapshot){.deck = rating->deck}, input);
     json_decref(input);
     if (json_object_get(result, "counter_s") != NULL)
         json_object_set(rating->state, "counter_s", json_object_get(result, "counter_s"));
@@ -330,7 +335,7 @@ static int run_normalize(const struct tg_rating_runner *runner, const json_t *in
     for (size_t i = 0; i < json_array_size(numbers); i++) {
         json_t *number = json_array_get(numbers, i);
         json_t *call = json_pack("{s:O?, s:O}", "raw", json_object_get(number, "raw"), "plan", number);
-        json_t *result = call_rule(runner->rules, "pricing.normalize_number", NULL, call);
+        json_t *result = call_rule(runner->rules, "pricing.normalize_number", no_snapshot, call);
         const json_t *digits = json_object_get(result, "digits");
         (void)snprintf(text, sizeof(text), "error:%s", json_string_value(json_object_get(result, "error")));
         json_array_append_new(results, json_string(digits == NULL ? text : json_string_value(digits)));
@@ -383,7 +388,7 @@ static int run_components(const struct tg_rating_runner *runner, const json_t *i
                           struct tg_err *err_r)
 {
     (void)err_r;
-    *actual_r = call_rule(runner->rules, "pricing.rate_components", NULL, (json_t *)input);
+    *actual_r = call_rule(runner->rules, "pricing.rate_components", no_snapshot, (json_t *)input);
     format_result(*actual_r, CHARGE_DECIMALS);
     return 1;
 }
@@ -402,11 +407,68 @@ static int run_trueup(const struct tg_rating_runner *runner, const json_t *input
     }
     json_t *call = json_pack("{s:{s:s, s:o}, s:O*, s:O*}", "price", "model", "volume", "tiers", tiers, "quantity",
                              json_object_get(input, "minutes"), "charged", json_object_get(input, "charged"));
-    *actual_r = call_rule(runner->rules, "pricing.true_up", NULL, call);
+    *actual_r = call_rule(runner->rules, "pricing.true_up", no_snapshot, call);
     json_decref(call);
     json_object_set(*actual_r, "charged", json_object_get(input, "charged"));
     format_member(*actual_r, "should_be", CHARGE_DECIMALS);
     format_member(*actual_r, "adjustment", CHARGE_DECIMALS);
+    return 1;
+}
+
+/* The longest call that the money is enough for: what charging.quote grants of a day. */
+static int run_max_usage(const struct tg_rating_runner *runner, const json_t *input, json_t **actual_r,
+                         struct tg_err *err_r)
+{
+    struct rating rating;
+    const json_t *call = json_object_get(input, "call");
+    int64_t answered_us = 0;
+    if (read_time(call, "answered_at", &answered_us, err_r) < 0 || open_rating(input, &rating, err_r) != 0)
+        return -1;
+    json_t *ask = json_pack("{s:{s:s, s:O*, s:I}, s:O, s:O, s:I, s:i, s:O*}", "call", "call_id", "case", "to",
+                            json_object_get(call, "to"), "at", (json_int_t)answered_us, "plan", rating.plan, "state",
+                            rating.state, "answered_at", (json_int_t)answered_us, "requested_s", DAY_S, "available",
+                            json_object_get(input, "available"));
+    const struct tg_rules_snapshot snap = {.deck = rating.deck};
+    json_t *result = call_rule(runner->rules, "charging.quote", snap, ask);
+    *actual_r = json_object_get(result, "error") != NULL
+                    ? json_incref(result)
+                    : json_pack("{s:O*, s:O*}", "seconds", json_object_get(result, "max_s"), "error",
+                                json_object_get(result, "reason"));
+    json_decref(result);
+    json_decref(ask);
+    close_rating(&rating);
+    return 1;
+}
+
+/* {amount, from, to, date} by the ECB's table. */
+static int run_fx(const struct tg_rating_runner *runner, const json_t *input, json_t **actual_r, struct tg_err *err_r)
+{
+    char date[40];
+    int64_t at_us;
+    struct tg_err err;
+    struct tg_mapfile file;
+    struct tg_rules_snapshot snap = {0};
+    struct tg_fx *fx;
+    const char *day = json_string_value(json_object_get(input, "date"));
+    (void)snprintf(date, sizeof(date), "%sT00:00:00Z", day == NULL ? "" : day);
+    if (tg_time_parse(date, strlen(date), &at_us, &err) != 0)
+        return tg_err_set(err_r, TG_ERR_INPUT, "date: a day like 2026-07-15 expected");
+    if (open_in_folders(runner, FX_FILE, &file, err_r) != 0)
+        return -1;
+    int status = tg_fx_parse_csv(file.bytes, file.len, "EUR", &fx, err_r);
+    tg_mapfile_close(&file);
+    if (status != 0)
+        return -1;
+    snap.fx = fx;
+    json_t *ask = json_pack("{s:O*, s:O*, s:O*, s:I, s:i}", "amount", json_object_get(input, "amount"), "from",
+                            json_object_get(input, "from"), "to", json_object_get(input, "to"), "at", (json_int_t)at_us,
+                            "places", CHARGE_DECIMALS);
+    *actual_r = call_rule(runner->rules, "fx.pick", snap, ask);
+    json_decref(ask);
+    tg_fx_unref(&fx);
+    format_member(*actual_r, "amount", CHARGE_DECIMALS);
+    if (json_object_get(*actual_r, "date") != NULL)
+        json_object_set(*actual_r, "rate_date", json_object_get(*actual_r, "date"));
     return 1;
 }
 
@@ -420,6 +482,8 @@ static const struct {
     {"import_deck", run_import_deck},
     {"components", run_components},
     {"trueup", run_trueup},
+    {"max_usage", run_max_usage},
+    {"fx", run_fx},
 };
 
 int tg_rating_case_run(const struct tg_rating_runner *runner, const json_t *test, json_t **actual_r,
@@ -433,64 +497,4 @@ int tg_rating_case_run(const struct tg_rating_runner *runner, const json_t *test
         if (strcmp(op, operations[i].name) == 0)
             return operations[i].run(runner, input, actual_r, err_r);
     return 0;
-}
-
-/* --- comparing -------------------------------------------------------------------------------------------------------------- */
-
-static bool is_same_number(const json_t *a, const json_t *b)
-{
-    struct tg_err err;
-    struct tg_decimal x, y;
-    return json_is_string(a) && json_is_string(b) &&
-           tg_decimal_parse(json_string_value(a), json_string_length(a), &x, &err) == 0 &&
-           tg_decimal_parse(json_string_value(b), json_string_length(b), &y, &err) == 0 && tg_decimal_cmp(x, y) == 0;
-}
-
-static bool matches(const json_t *expected, const json_t *actual, struct tg_strbuf *place);
-
-/* Matches what stands at `name`; on a difference place keeps the name. */
-static bool matches_at(const char *name, const json_t *expected, const json_t *actual, struct tg_strbuf *place)
-{
-    size_t len = place->len;
-    tg_strbuf_printf(place, "/%s", name);
-    bool same = strcmp(name, "per_minute") == 0 && is_same_number(expected, actual);
-    if (!same && (actual == NULL || !matches(expected, actual, place)))
-        return false;
-    place->len = len;
-    place->bytes[len] = '\0';
-    return true;
-}
-
-static bool matches(const json_t *expected, const json_t *actual, struct tg_strbuf *place)
-{
-    const char *name;
-    json_t *value;
-    char index[24];
-    if (json_is_object(expected) && json_is_array(actual) && json_array_size(actual) == 0)
-        return json_object_size(expected) == 0;
-    if (json_typeof(expected) != json_typeof(actual))
-        return false;
-    if (json_is_object(expected)) {
-        json_object_foreach((json_t *)expected, name,
-                            value) if (!matches_at(name, value, json_object_get(actual, name), place)) return false;
-        return true;
-    }
-    if (!json_is_array(expected))
-        return json_equal(expected, actual);
-    for (size_t i = 0; i < json_array_size(expected); i++) {
-        (void)snprintf(index, sizeof(index), "%zu", i);
-        if (!matches_at(index, json_array_get(expected, i), json_array_get(actual, i), place))
-            return false;
-    }
-    return json_array_size(expected) == json_array_size(actual);
-}
-
-bool tg_rating_case_matches(const json_t *expected, const json_t *actual, char *place, size_t place_size)
-{
-    struct tg_strbuf path;
-    tg_strbuf_init(&path, 1000);
-    bool same = matches(expected, actual, &path);
-    (void)snprintf(place, place_size, "%s", path.bytes);
-    tg_strbuf_deinit(&path);
-    return same;
 }

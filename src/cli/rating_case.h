@@ -1,8 +1,8 @@
 /* rating_case - runs one case of a file of rating cases through the rule VM, and compares what it says with what is
  * expected.
  *
- * A case is {id, title, op, input, expected}. Operations: rate, rate_many, normalize, import_deck, components, trueup;
- * the others come with their features. The conventions of the file: money as decimal strings, times RFC 3339, durations in milliseconds.
+ * A case is {id, title, op, input, expected}. Operations: rate, rate_many, normalize, import_deck, components, trueup,
+ * max_usage, fx; the others come with their features. The conventions of the file: money as decimal strings, times RFC 3339, durations in milliseconds.
  */
 #ifndef TG_CLI_RATING_CASE_H
 #define TG_CLI_RATING_CASE_H
@@ -14,7 +14,7 @@
 
 struct tg_rating_runner {
     struct tg_rules *rules;
-    const char *const *folders; /* where files of import_deck are looked for; NULL terminated */
+    const char *const *folders; /* where decks and eurofxref-hist.csv are looked for; NULL terminated */
 };
 /* 1: ran, *actual_r is the caller's; 0: the operation is not known here; -1: the case cannot be read. A rule that
  * fails is an actual {"error": text}. */

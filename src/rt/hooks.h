@@ -6,7 +6,7 @@
  * A type is "integer" | "decimal" | "string" | "boolean" | "time" | "any", with "?" when it may be absent, or a table:
  * { type, min, max } | { enum } | { list = T, max } | { map = T } | { record = { name = T }, open }, each with
  * optional = true and doc. A string's min and max count bytes. A result's decimal is a decimal; an input's may also be
- * its text.
+ * its text or an integer.
  */
 #ifndef TG_RT_HOOKS_H
 #define TG_RT_HOOKS_H

@@ -120,8 +120,10 @@ static bool check_decimal(const struct check *c, const struct tg_hooks_node *nod
         const char *text = lua_tolstring(c->L, idx, &len);
         if (tg_decimal_parse(text, len, &d, &err) != 0)
             return fail(c, NULL, "must be a decimal: %.60s", err.text);
+    } else if (c->side == TG_HOOKS_INPUT && lua_isinteger(c->L, idx)) {
+        d = tg_decimal_from_int(lua_tointeger(c->L, idx));
     } else {
-        return fail_kind(c, idx, c->side == TG_HOOKS_INPUT ? "a decimal or its text" : "a decimal");
+        return fail_kind(c, idx, c->side == TG_HOOKS_INPUT ? "a decimal, its text or an integer" : "a decimal");
     }
     if (node->min != INT64_MIN && tg_decimal_cmp(d, tg_decimal_from_int(node->min)) < 0)
         return fail(c, NULL, "must be at least %lld", (long long)node->min);

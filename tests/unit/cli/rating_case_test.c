@@ -20,9 +20,9 @@ static bool load_rules(void)
 }
 
 /* Runs the cases of a file; returns how many were run, each of them a check. */
-static size_t run_file(const char *path, const char *decks)
+static size_t run_file(const char *path, const char *decks, const char *fx)
 {
-    const char *const folders[] = {decks, NULL};
+    const char *const folders[] = {decks, fx, NULL};
     struct tg_rating_runner runner = {rules, folders};
     json_t *file = json_load_file(path, 0, NULL), *cases = json_object_get(file, "cases");
     size_t n = 0;
@@ -47,21 +47,22 @@ static size_t run_file(const char *path, const char *decks)
 TEST(our_own_cases_pass)
 {
     if (load_rules())
-        is_uint(run_file("tests/fixtures/rating/cases.json", "tests/fixtures/rating"), 42);
+        is_uint(run_file("tests/fixtures/rating/cases.json", "tests/fixtures/rating", "tests/fixtures/rating/fx"), 61);
 }
 
 TEST(the_cases_of_the_design_pass)
 {
-    char path[512], decks[512];
+    char path[512], decks[512], fx[512];
     const char *shared = getenv("TOLLGATE_SHARED");
     snprintf(path, sizeof(path), "%s/data/rating-cases.json", shared ? shared : "../shared");
     snprintf(decks, sizeof(decks), "%s/data/decks", shared ? shared : "../shared");
+    snprintf(fx, sizeof(fx), "%s/data/fx", shared ? shared : "../shared");
     FILE *file = fopen(path, "r");
     if (file == NULL)
         TAP_SKIP("the shared data is not there");
     fclose(file);
     if (load_rules())
-        ok(run_file(path, decks) >= 26, "cases were run");
+        ok(run_file(path, decks, fx) >= 31, "cases were run");
 }
 
 static bool same(const char *expected, const char *actual, const char *where)
@@ -105,6 +106,10 @@ TEST(a_case_that_cannot_be_read_says_which_field)
         {"{\"op\":\"rate\",\"input\":{\"plan\":{},\"event\":{\"answered_at\":7}}}", "answered_at"},
         {"{\"op\":\"rate\",\"input\":{\"plan\":{},\"state\":{\"bundles\":[{\"expires\":\"x\"}]}}}", "expires"},
         {"{\"op\":\"import_deck\",\"input\":{}}", "input.file"},
+        {"{\"op\":\"max_usage\",\"input\":{\"call\":{\"answered_at\":\"now\"}}}", "answered_at"},
+        {"{\"op\":\"max_usage\",\"input\":{\"call\":{}}}", "input.plan"},
+        {"{\"op\":\"fx\",\"input\":{\"date\":\"2026-02-30\"}}", "date"},
+        {"{\"op\":\"fx\",\"input\":{\"date\":\"2026-02-28\"}}", "eurofxref-hist.csv"},
         {"{\"op\":\"import_deck\",\"input\":{\"file\":\"not-there.csv\"}}", "not-there.csv"},
     };
     const char *const folders[] = {".", NULL};
