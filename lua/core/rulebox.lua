@@ -1,7 +1,7 @@
 --- Loads rule files as the server does, for tests that run with nothing else running.
 -- The environment and the capabilities are the server's own C code (tgcaps.so, built beside the program): a name that
--- core/allow.lua has not is an error here too, and what a rule answers is checked against core/hooks.lua. Under busted
--- the methods of strings are Lua's.
+-- core/allow.lua has not is an error here too, what a rule answers is checked against core/hooks.lua, and what it keeps
+-- in tables is read-only. Under busted the methods of strings are Lua's.
 --
 --   local rulebox = require("core.rulebox")
 --   rulebox.spec("lua", describe, it)                         each golden case of each rule file becomes an `it`
@@ -11,7 +11,6 @@
 package.cpath = package.cpath .. ";" .. (os.getenv("TOLLGATE_BUILD") or "build") .. "/?.so"
 local lfs = require("lfs")
 local tgcaps = require("tgcaps")
-local types = require("core.types")
 
 local rulebox = { tgcaps = tgcaps }
 
@@ -26,62 +25,50 @@ local function run_file(path, env)
   return chunk()
 end
 
-local decimal <const> = tgcaps.new({ base = {}, string = {} }):cap("decimal")
-local INPUT <const>, OUTPUT <const> = { decimal = decimal, is_input = true }, { decimal = decimal }
+local hooks <const> = tgcaps.hooks(run_file(HOST .. "/core/hooks.lua", {}))
 
-rulebox.hooks = run_file(HOST .. "/core/hooks.lua", {})
-
---- "lib.tiers" of pricing/rules.lua is pricing/lib/tiers.lua, "lib.pricing.tiers" is that for everybody.
-local function lib_path(root, feature, need)
-  local other, name = need:match("^([^.]+)%.([^.]+)$")
-  local path = ("%s/lib/%s.lua"):format(other or feature, name or need)
+-- Of the folder of rules, or of the release.
+local function run_lib(path, root, box)
   local own = root .. "/" .. path
-  return lfs.attributes(own, "mode") and own or HOST .. "/" .. path
+  local lib = run_file(lfs.attributes(own, "mode") and own or HOST .. "/" .. path, box:env())
+  return tgcaps.freeze(lib, path)
 end
 
---- What the rule's `needs` names, and nothing else.
+--- What the rule's `needs` names, and nothing else. "lib.tiers" of pricing/rules.lua is pricing/lib/tiers.lua, and
+-- "lib.pricing.tiers" is that for everybody.
 local function capabilities(rule, box, root, feature)
   local cap, libs = {}, {}
   for _, need in ipairs(rule.needs or {}) do
-    local name = need:match("^lib%.(.+)$")
-    if name then
-      local path = lib_path(root, feature, name)
-      local lib = tgcaps.freeze(run_file(path, box:env()), path)
-      local other, own = name:match("^([^.]+)%.([^.]+)$")
-      local to = libs
-      if other then
-        libs[other] = libs[other] or {}
-        to, name = libs[other], own
-      end
-      to[name] = lib
+    local other, name = need:match("^lib%.([^.]+)%.([^.]+)$")
+    local own = need:match("^lib%.([^.]+)$")
+    if own then
+      libs[own] = run_lib(("%s/lib/%s.lua"):format(feature, own), root, box)
+    elseif other then
+      libs[other] = libs[other] or {}
+      libs[other][name] = run_lib(("%s/lib/%s.lua"):format(other, name), root, box)
     else
       cap[need] = assert(box:cap(need), "there is no capability " .. need)
     end
   end
-  cap.lib = libs
+  cap.lib = tgcaps.freeze(libs, "cap.lib")
   return tgcaps.freeze(cap, "cap")
 end
 
 -- The snapshot of a call, or nothing of it.
 local function take_snapshot(box, snapshot)
-  snapshot = snapshot or {}
   box:set_deck(snapshot.deck and tgcaps.deck(snapshot.deck))
-  if box.set_fx then
-    box:set_fx(snapshot.fx and tgcaps.fx(snapshot.fx))
-    box:set_flags(snapshot.flags)
-  end
+  box:set_fx(snapshot.fx and tgcaps.fx(snapshot.fx))
+  box:set_flags(snapshot.flags)
 end
 
 local function open(rule, box, root, path)
   assert(rule.api == 1 and type(rule.hook) == "string" and type(rule.decide) == "function", "not a rule")
-  local hook = assert(rulebox.hooks[rule.hook], path .. ": nobody asks the hook " .. rule.hook)
   local cap = capabilities(rule, box, root, path:match("^[^/]+"))
+  tgcaps.freeze(rule.decide, path)
   local function decide(input, snapshot)
-    take_snapshot(box, snapshot)
-    local result = rule.decide(input, cap)
-    local why = types.fault(hook.output, result, "result", OUTPUT)
-    assert(why == nil, why and rule.hook .. ": " .. why)
-    return result
+    take_snapshot(box, snapshot or {})
+    local result, why = hooks:take(rule.hook, "result", rule.decide(input, cap))
+    return assert(result, why and rule.hook .. ": " .. why)
   end
   return { hook = rule.hook, path = path, decide = decide, cases = rule.cases or {} }
 end
@@ -140,11 +127,11 @@ end
 --- Runs a golden case.
 -- @return nil, or what is wrong with it
 function rulebox.try(rule, case)
-  local why = types.fault(rulebox.hooks[rule.hook].input, case.input, "input", INPUT)
-  if why then
+  local input, why = hooks:take(rule.hook, "input", case.input)
+  if input == nil then
     return why
   end
-  local ok, result = pcall(rule.decide, case.input, case)
+  local ok, result = pcall(rule.decide, input, case)
   if case.error then
     if ok then
       return ("it decided, instead of failing with '%s'"):format(case.error)

@@ -8,6 +8,8 @@
  *   box:set_fx(tgcaps.fx{ base = "EUR", days = { ["2026-04-13"] = { USD = "1.1684" } } })
  *   box:set_fx(tgcaps.fx(csv_text, "EUR")) -- the ECB's table
  *   box:set_flags{ new_invoice = true }
+ *   tgcaps.hooks(declared):take("fx.pick", "result", value)  -- declared: the table of lua/core/hooks.lua
+ *                                         -- the value when it is of the declared type, else nil and what is wrong
  *   tgcaps.time("2026-07-15T10:00:00Z")   -- µs
  *   tgcaps.read_deck(csv_text)       -- {rows, priced, blocked, rejected, rejects}, deck
  */
@@ -20,12 +22,14 @@
 #include "rt/caps.h"
 #include "rt/deckcsv.h"
 #include "rt/freeze.h"
+#include "rt/hooks.h"
 #include "rt/num.h"
 #include "rt/rules.h"
 
 #define BOX "tgcaps.box"
 #define DECK "tgcaps.deck"
 #define FX "tgcaps.fx"
+#define HOOKS "tgcaps.hooks"
 
 struct deck_box { /* a userdata: what is made in it is freed with it, also when an error comes between */
     struct tg_deck_builder *builder;
@@ -236,6 +240,41 @@ static int l_time(lua_State *L)
     return 1;
 }
 
+/* --- what hooks declare --------------------------------------------------------------------------------------------- */
+
+static int l_hooks(lua_State *L)
+{
+    lua_settop(L, 1);
+    struct tg_hooks *hooks = lua_newuserdatauv(L, sizeof(*hooks), 0);
+    *hooks = (struct tg_hooks){0};
+    luaL_setmetatable(L, HOOKS);
+    tg_hooks_load(L, 1, hooks);
+    return 1;
+}
+
+static int l_hooks_gc(lua_State *L)
+{
+    tg_hooks_deinit(luaL_checkudata(L, 1, HOOKS));
+    return 0;
+}
+
+/* take(hook, "input" | "result", value) → the value, plain throughout | nil, why */
+static int l_take(lua_State *L)
+{
+    static const char *const sides[] = {[TG_HOOKS_INPUT] = "input", [TG_HOOKS_RESULT] = "result", NULL};
+    struct tg_err err;
+    const struct tg_hooks *hooks = luaL_checkudata(L, 1, HOOKS);
+    const struct tg_hook *hook = tg_hooks_find(hooks, luaL_checkstring(L, 2));
+    luaL_argcheck(L, hook != NULL, 2, "nobody asks this hook");
+    const enum tg_hooks_side side = (enum tg_hooks_side)luaL_checkoption(L, 3, NULL, sides);
+    lua_settop(L, 4);
+    if (tg_hooks_check(hooks, side == TG_HOOKS_INPUT ? hook->input : hook->output, L, 4, side, &err) == 0)
+        return 1;
+    lua_pushnil(L);
+    lua_pushstring(L, err.text);
+    return 2;
+}
+
 /* --- the box -------------------------------------------------------------------------------------------------------- */
 
 /* User values: 1 the environment; 2 the deck and 3 the rates, which it keeps alive. */
@@ -312,24 +351,28 @@ static int l_freeze(lua_State *L)
 static const luaL_Reg box_methods[] = {
     {"env", l_env}, {"cap", l_cap}, {"set_deck", l_set_deck}, {"set_fx", l_set_fx}, {"set_flags", l_set_flags},
     {NULL, NULL}};
-static const luaL_Reg library[] = {{"new", l_new}, {"deck", l_deck}, {"read_deck", l_read_deck},
-                                   {"fx", l_fx},   {"time", l_time}, {"freeze", l_freeze},
-                                   {NULL, NULL}};
+static const luaL_Reg no_methods[] = {{NULL, NULL}};
+static const luaL_Reg hooks_methods[] = {{"take", l_take}, {NULL, NULL}};
+static const luaL_Reg library[] = {{"new", l_new},     {"deck", l_deck}, {"read_deck", l_read_deck}, {"fx", l_fx},
+                                   {"hooks", l_hooks}, {"time", l_time}, {"freeze", l_freeze},       {NULL, NULL}};
 
-static void make_metatable(lua_State *L, const char *name, lua_CFunction gc)
+static void make_metatable(lua_State *L, const char *name, lua_CFunction gc, const luaL_Reg *methods)
 {
     luaL_newmetatable(L, name);
     lua_pushcfunction(L, gc);
     lua_setfield(L, -2, "__gc");
+    lua_newtable(L);
+    luaL_setfuncs(L, methods, 0);
+    lua_setfield(L, -2, "__index");
+    lua_pop(L, 1);
 }
 
 int luaopen_tgcaps(lua_State *L)
 {
-    make_metatable(L, BOX, l_box_gc);
-    luaL_newlib(L, box_methods);
-    lua_setfield(L, -2, "__index");
-    make_metatable(L, DECK, l_deck_gc);
-    make_metatable(L, FX, l_fx_gc);
+    make_metatable(L, BOX, l_box_gc, box_methods);
+    make_metatable(L, HOOKS, l_hooks_gc, hooks_methods);
+    make_metatable(L, DECK, l_deck_gc, no_methods);
+    make_metatable(L, FX, l_fx_gc, no_methods);
     luaL_newlib(L, library);
     return 1;
 }
