@@ -124,6 +124,7 @@ static void read_plan(struct tg_batch_company *company, const struct tg_dbval *z
 {
     company->timezone = tg_memdup(zone->bytes, zone->len);
     company->plan.timezone = company->timezone;
+    tg_id_format(company->id, "co", company->plan.company);
     memcpy(company->plan.currency, company->currency, sizeof(company->currency));
     if (country->type != TG_DB_NULL && country->len < sizeof(company->plan.country))
         memcpy(company->plan.country, country->bytes, country->len);

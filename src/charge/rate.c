@@ -270,7 +270,9 @@ bool tg_rate_usage(struct tg_ruleset *rules, const struct tg_rate_plan *plan, st
         return true;
     }
     struct call call = {plan, event, priced ? load_properties(event) : NULL, out};
-    const struct tg_rules_snapshot snapshot = {.deck = plan->deck};
+    const struct tg_rules_snapshot snapshot = {.deck = plan->deck,
+                                               .company = plan->company[0] == '\0' ? NULL : plan->company,
+                                               .currency = plan->currency};
     const size_t len = out->len;
     struct tg_err err = {0};
     const int status =

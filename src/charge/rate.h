@@ -24,6 +24,7 @@
 #include "rt/ruleseat.h"
 
 struct tg_rate_plan { /* of one company; borrowed */
+    char company[TG_ID_TEXT_SIZE]; /* whose money it is, for the shadow (rt/shadow.h); "" nobody's */
     char currency[4];
     char country[3]; /* "" unknown */
     const char *timezone; /* IANA */

@@ -41,7 +41,7 @@ static char *to_text(uint64_t revision, const struct tg_bundle *bundle)
 
 int tg_rulecache_write(const char *dir, uint64_t revision, const struct tg_bundle *bundle, struct tg_err *err_r)
 {
-    char path[PATH_SIZE], beside[PATH_SIZE];
+    char path[PATH_SIZE], beside[PATH_SIZE + 16];
     if (snprintf(path, sizeof(path), "%s/active.json", dir) >= (int)sizeof(path) - 8)
         return tg_err_set(err_r, TG_ERR_INPUT, "the path of the rules' copy is too long");
     snprintf(beside, sizeof(beside), "%s.%d", path, (int)getpid());

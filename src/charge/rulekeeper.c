@@ -19,6 +19,7 @@
 #include "charge/rulecache.h"
 #include "charge/rulereport.h"
 #include "charge/rulestore.h"
+#include "charge/shadowstore.h"
 #include "io/dbsession.h"
 #include "rt/vm.h"
 
@@ -242,7 +243,8 @@ static void keep_house(struct tg_rulekeeper *k)
     }
     if (err.code == TG_ERR_NONE && now_us >= k->purge_us) {
         k->purge_us = now_us + PURGE_US;
-        (void)!tg_rulestore_purge(k->conn, k->slots.revision, &err);
+        if (tg_rulestore_purge(k->conn, k->slots.revision, &err) == 0)
+            (void)!tg_shadowstore_purge(k->conn, &err);
     }
     if (err.code != TG_ERR_NONE)
         TG_LOG_WARN("rules_report_written", TG_LOG_ERR(&err));
@@ -402,14 +404,24 @@ void tg_rulekeeper_wake(struct tg_rulekeeper *k)
     pthread_mutex_unlock(&k->lock);
 }
 
+/* What candidates would have answered in the last two seconds. */
+static void tell_the_rest(struct tg_rulekeeper *k)
+{
+    struct tg_err err;
+    if (!k->is_away && tg_rulereport_shadow(k->report, k->conn, &err) != 0)
+        TG_LOG_WARN("rules_report_written", TG_LOG_ERR(&err));
+}
+
 void tg_rulekeeper_stop(struct tg_rulekeeper *k)
 {
     pthread_mutex_lock(&k->lock);
     k->is_stopping = true;
     pthread_cond_signal(&k->wake);
     pthread_mutex_unlock(&k->lock);
-    if (k->has_thread)
+    if (k->has_thread) {
         pthread_join(k->thread, NULL);
+        tell_the_rest(k);
+    }
     k->has_thread = false;
 }
 

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/jsonw.h"
 #include "base/mem.h"
+#include "charge/shadowstore.h"
 #include "rt/rulemetrics.h"
 
 #define THREADS_MAX (64u << 10)
@@ -143,6 +144,11 @@ static int write_calls(struct tg_rulereport *r, struct tg_sqlconn *conn, struct 
     return 0;
 }
 
+int tg_rulereport_shadow(struct tg_rulereport *r, struct tg_sqlconn *conn, struct tg_err *err_r)
+{
+    return tg_shadowstore_write(conn, tg_rulebook_shadow(r->book), r->node, err_r);
+}
+
 int tg_rulereport_beat(struct tg_rulereport *r, struct tg_sqlconn *conn, const char *error, struct tg_err *err_r)
 {
     struct tg_rulestate *state = tg_rulebook_state(r->book);
@@ -158,6 +164,8 @@ int tg_rulereport_beat(struct tg_rulereport *r, struct tg_sqlconn *conn, const c
     int status = tg_rulestore_beat(conn, &node, err_r);
     if (status == 0)
         status = write_calls(r, conn, err_r);
+    if (status == 0)
+        status = tg_rulereport_shadow(r, conn, err_r);
     tg_rulestate_unref(&state);
     return status;
 }

@@ -15,6 +15,8 @@ void tg_rulereport_free(struct tg_rulereport **report);
  * NULL. */
 int tg_rulereport_beat(struct tg_rulereport *report, struct tg_sqlconn *conn, const char *error,
                        struct tg_err *err_r) TG_MUST_CHECK;
+/* Writes what candidates would have answered; a beat does it, too. */
+int tg_rulereport_shadow(struct tg_rulereport *report, struct tg_sqlconn *conn, struct tg_err *err_r) TG_MUST_CHECK;
 /* Into the metrics. revision: of the active slot. */
 void tg_rulereport_publish(struct tg_rulereport *report, uint64_t revision, size_t n_nodes_behind);
 

@@ -20,6 +20,7 @@ struct tg_rulebook {
     size_t n_seats;
     struct tg_rulestate *state;
     struct tg_rulebook_keeper keeper;
+    struct tg_shadow *shadow;
 };
 
 struct tg_rulebook *tg_rulebook_new(void)
@@ -32,6 +33,7 @@ struct tg_rulebook *tg_rulebook_new(void)
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_cond_init(&book->taken, &attr);
     pthread_condattr_destroy(&attr);
+    book->shadow = tg_shadow_new();
     return book;
 }
 
@@ -43,10 +45,16 @@ void tg_rulebook_free(struct tg_rulebook **book_p)
         return;
     assert(book->n_seats == 0);
     tg_rulestate_unref(&book->state);
+    tg_shadow_free(&book->shadow);
     pthread_cond_destroy(&book->taken);
     pthread_mutex_destroy(&book->lock);
     pthread_mutex_destroy(&book->building);
     free(book);
+}
+
+struct tg_shadow *tg_rulebook_shadow(struct tg_rulebook *book)
+{
+    return book->shadow;
 }
 
 /* --- seats -------------------------------------------------------------------------------------------------------- */

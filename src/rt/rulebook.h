@@ -11,6 +11,7 @@
 #define TG_RT_RULEBOOK_H
 
 #include "rt/ruleseat.h"
+#include "rt/shadow.h"
 
 struct tg_rulebook *tg_rulebook_new(void); /* one a process */
 /* No seats are left. */
@@ -34,6 +35,8 @@ struct tg_rulebook_keeper {
 /* Once, before any thread asks. */
 void tg_rulebook_set_keeper(struct tg_rulebook *book, const struct tg_rulebook_keeper *keeper);
 void tg_rulebook_wake(struct tg_rulebook *book); /* without a keeper: nothing */
+/* What candidates would have answered; lives as long as the book. */
+struct tg_shadow *tg_rulebook_shadow(struct tg_rulebook *book);
 int tg_rulebook_load(struct tg_rulebook *book, const char *bundle_id, struct tg_bundle **bundle_r,
                      struct tg_err *err_r) TG_MUST_CHECK;
 

@@ -46,6 +46,7 @@ struct tg_ruleseat {
     struct tg_ruleset *current, *oldest, *newest;
     unsigned n_sets;
     struct tg_ruleset *kept[KEPT_MAX]; /* the last one used comes first */
+    struct tg_shadowing shadowing;
     struct tg_metric *swaps;
     atomic_size_t n_tallies;
     struct tally tallies[TG_RULESEAT_HOOKS_MAX];
@@ -285,7 +286,12 @@ int tg_ruleset_call(struct tg_ruleset *set, const char *hook, const struct tg_ru
         return tg_err_set(err_r, TG_ERR_BUSY, "the rules this began with have been replaced too often; begin again");
     if (set->live == NULL)
         return tg_err_set(err_r, TG_ERR_BUSY, "the rules are being loaded again");
-    const int status = tg_rules_call(set->live, hook, snap, push_noted, &p, read, read_arg, report, err_r);
+    const struct tg_shadow_pair pair = {set->live, set->candidate, set->state->candidate_revision,
+                                        set->state->share_ppm};
+    const int status = set->seat == NULL
+                           ? tg_rules_call(set->live, hook, snap, push_noted, &p, read, read_arg, report, err_r)
+                           : tg_shadow_call(tg_rulebook_shadow(set->seat->book), &set->seat->shadowing, &pair, hook,
+                                            snap, push_noted, &p, read, read_arg, report, err_r);
     if (set->seat != NULL && p.is_pushed)
         count(set, hook, status, tg_rules_is_spoilt(set->live), report->usecs);
     return status;
