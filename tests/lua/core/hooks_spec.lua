@@ -34,7 +34,7 @@ local function askers()
   local asked = {}
   local function note(path, text)
     for call, hook in text:gmatch("([%w_%.]+)%s*%([^()]-\"([a-z_]+%.[a-z_]+)\"") do
-      if call:find("rules%.call$") or call:find("rules?_call$") or call:find("ruleseat_call$") then
+      if call:find("rules%.call$") or call:find("rule%a*_call$") then
         asked[hook] = asked[hook] or {}
         table.insert(asked[hook], (path:gsub("^%a+/", "")))
       end
