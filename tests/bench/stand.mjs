@@ -63,7 +63,7 @@ export class Stand {
   startServices() {
     this.services = path.join(this.dir, 's');
     execFileSync(path.join(root, 'scripts/services'), ['start', this.services], {
-      env: { TOLLGATE_DB_POOL: '512M', ...process.env }, stdio: ['ignore', 'inherit', 'inherit'],
+      env: { TOLLGATE_DB_POOL: '512M', TOLLGATE_DB_THREADS: 'pool-of-threads', ...process.env }, stdio: ['ignore', 'inherit', 'inherit'],
     });
     this.env = { ...process.env, ...readEnv(path.join(this.services, 'env')) };
     this.databasePid = Number(readFileSync(path.join(this.services, 'mysql/mysql.pid'), 'utf8'));
