@@ -7,18 +7,35 @@
 #include <lauxlib.h>
 
 #define THAW_DEPTH_MAX 16
+#define LIBRARY_LEVELS 4 /* functions between the rule and the metamethod, at most */
 
 static const char frozen_key; /* its address is the __metatable of a frozen table */
 
+/* Raises the text on the top with the file and line of the rule, also when a function of the library is in between. */
+static int raise_here(lua_State *L)
+{
+    const int text = lua_gettop(L);
+    for (int level = 1; level <= LIBRARY_LEVELS; level++) {
+        luaL_where(L, level);
+        if (lua_rawlen(L, -1) > 0)
+            break;
+    }
+    lua_pushvalue(L, text);
+    lua_concat(L, 2);
+    return lua_error(L);
+}
+
 static int l_no_write(lua_State *L)
 {
-    return luaL_error(L, "%s is read-only", lua_tostring(L, lua_upvalueindex(1)));
+    lua_pushfstring(L, "%s is read-only", lua_tostring(L, lua_upvalueindex(1)));
+    return raise_here(L);
 }
 
 static int l_no_name(lua_State *L)
 {
     const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : luaL_typename(L, 2);
-    return luaL_error(L, "%s has no '%s'", lua_tostring(L, lua_upvalueindex(1)), name);
+    lua_pushfstring(L, "%s has no '%s'", lua_tostring(L, lua_upvalueindex(1)), name);
+    return raise_here(L);
 }
 
 static int l_len(lua_State *L)

@@ -212,21 +212,22 @@ static void add_rule(lua_State *L, const struct tg_rules_build *build, const cha
 static void load_rules_file(lua_State *L, const struct tg_rules_build *build, const struct tg_bundle_file *file)
 {
     push_bundle_file(L, build, file);
-    if (!lua_istable(L, -1))
+    const int value = lua_gettop(L);
+    if (!lua_istable(L, value))
         luaL_error(L, "%s: it must return a rule or a list of rules", file->path);
-    if (lua_getfield(L, -1, "hook") != LUA_TNIL) {
-        lua_pop(L, 1);
+    if (lua_getfield(L, value, "hook") != LUA_TNIL) {
+        lua_pushvalue(L, value);
         add_rule(L, build, file->path);
     } else {
-        lua_pop(L, 1);
-        for (lua_Integer i = 1; lua_rawgeti(L, -1, i) != LUA_TNIL; i++) {
+        for (lua_Integer i = 1; lua_rawgeti(L, value, i) != LUA_TNIL; i++) {
             if (!lua_istable(L, -1))
                 luaL_error(L, "%s: entry %d of the list is not a rule", file->path, (int)i);
             add_rule(L, build, file->path);
         }
     }
+    lua_settop(L, value);
     tg_freeze(L, file->path, false); /* with it what the functions keep */
-    lua_settop(L, 1);
+    lua_pop(L, 1);
 }
 
 int tg_rules_build(lua_State *L)

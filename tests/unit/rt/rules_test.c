@@ -386,6 +386,198 @@ TEST(a_thousand_calls_leave_no_memory_behind)
     tg_rules_free(&rules);
 }
 
+/* --- what the host declares ------------------------------------------------------------------------------------------- */
+
+#define HOOKS                                                                                                          \
+    "return {['a.b'] = {on_failure = 'park', asked_by = 'x', money = 'total',\n"                                       \
+    " input = {record = {n = 'integer', wrong = 'string?'}},\n"                                                        \
+    " output = {record = {total = 'decimal', lines = {list = {record = {n = 'integer'}}, optional = true}}}},\n"       \
+    "['a.later'] = {on_failure = 'deny', awaits = 'calls', input = 'any', output = 'integer'}}"
+
+static int load_declared(const char *decide, struct tg_rules **rules_r, struct tg_err *err_r)
+{
+    char text[2048];
+    struct folder folder = make_folder();
+    snprintf(text, sizeof(text),
+             "local LINES = {{n = 1}, {n = 2}}\n"
+             "local function decide(input, cap) %s end\n"
+             "return {{hook = 'a.b', api = 1, needs = {'decimal'}, decide = decide},\n"
+             " {hook = 'a.later', api = 1, decide = function() return 7 end},\n"
+             " {hook = 'a.unknown', api = 1, decide = function() return 0.5 end}}",
+             decide);
+    write_file(&folder, "core/hooks.lua", HOOKS);
+    write_file(&folder, "a/rules.lua", text);
+    int status = load(&folder, rules_r, err_r);
+    remove_folder(&folder);
+    return status;
+}
+
+static int call_hook(struct tg_rules *rules, const char *hook, const char *input, bool is_trial, json_t **result_r,
+                     struct tg_rules_report *report_r, struct tg_err *err_r)
+{
+    json_t *json = json_loads(input, JSON_DECODE_ANY, NULL);
+    const struct tg_rules_snapshot snap = {.is_trial = is_trial};
+    *result_r = NULL;
+    int status = tg_rules_call(rules, hook, &snap, push_json, json, read_json, result_r, report_r, err_r);
+    json_decref(json);
+    return status;
+}
+
+TEST(a_result_is_of_the_type_that_the_host_declares)
+{
+    static const struct {
+        const char *decide, *why;
+    } cases[] = {
+        {"return {total = cap.decimal.new('1.5')}", ""},
+        {"return {total = cap.decimal.new(1), lines = LINES}", ""},
+        {"return {total = 1.5}", "a.b: result.total must be a decimal, it is a float"},
+        {"return {total = '1.5'}", "a.b: result.total must be a decimal, it is a string"},
+        {"return {}", "a.b: result.total is missing"},
+        {"return {total = cap.decimal.new(1), totl = 1}", "a.b: result.totl is not declared"},
+        {"return {total = cap.decimal.new(1), lines = {{n = 1}, {}}}", "a.b: result.lines[2].n is missing"},
+        {"return", "a.b: result must be a table with names, it is absent"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct tg_err err = {.text = ""};
+        struct tg_rules *rules;
+        json_t *result;
+        tap_case("%s", cases[i].decide);
+        if (!ok(load_declared(cases[i].decide, &rules, &err) == 0, "%s", err.text))
+            continue;
+        is_int(call_hook(rules, "a.b", "{}", false, &result, NULL, &err), cases[i].why[0] == '\0' ? 0 : -1);
+        is_str(err.text, cases[i].why);
+        if (err.text[0] != '\0')
+            is_int(err.code, TG_ERR_BUG);
+        if (result != NULL && strstr(cases[i].decide, "LINES") != NULL)
+            is_int(json_array_size(json_object_get(result, "lines")), 2); /* frozen, and read all the same */
+        is_false(tg_rules_is_spoilt(rules));
+        is_str(tg_rules_money(rules, "a.b"), "total");
+        is_str(tg_rules_money(rules, "a.later"), "");
+        is_str(tg_rules_money(rules, "a.unknown"), "");
+        is_int(tg_rules_hooks(rules)->n, 2);
+        json_decref(result);
+        tg_rules_free(&rules);
+    }
+}
+
+TEST(a_trial_checks_its_input_and_reaches_what_nobody_asks_yet)
+{
+    struct tg_err err;
+    struct tg_rules *rules;
+    json_t *result;
+    is_int(load_declared("return {total = cap.decimal.new(1)}", &rules, &err), 0);
+    is_int(call_hook(rules, "a.b", "{}", true, &result, NULL, &err), -1);
+    is_str(err.text, "a.b: input.n is missing");
+    is_int(call_hook(rules, "a.b", "{\"n\":1,\"wrong\":7}", true, &result, NULL, &err), -1);
+    is_str(err.text, "a.b: input.wrong must be a string, it is an integer");
+    is_int(call_hook(rules, "a.b", "{\"wrong\":7}", false, &result, NULL, &err), 0); /* live: the server made it */
+    json_decref(result);
+    is_int(call_hook(rules, "a.later", "{}", false, &result, NULL, &err), -1);
+    is_int(err.code, TG_ERR_NOT_FOUND);
+    is_str(err.text, "no feature asks the hook a.later yet: it waits for calls");
+    is_int(call_hook(rules, "a.later", "{}", true, &result, NULL, &err), 0);
+    is_int(json_integer_value(result), 7);
+    json_decref(result);
+    tg_rules_free(&rules);
+}
+
+TEST(declarations_that_make_no_sense_refuse_the_host)
+{
+    struct tg_err err;
+    struct tg_rules *rules;
+    struct folder folder = make_folder();
+    write_file(&folder, "core/hooks.lua", "return {['a.b'] = {on_failure = 'deny', asked_by = 'x', input = 'float'}}");
+    is_int(load(&folder, &rules, &err), -1);
+    is_str(err.text, "core/hooks.lua: a.b: there is no type 'float'");
+    write_file(&folder, "core/hooks.lua", "return {\n\n}}");
+    is_int(load(&folder, &rules, &err), -1);
+    tap_contains(__FILE__, __LINE__, err.text, "core/hooks.lua:3:");
+    remove_folder(&folder);
+}
+
+/* --- failures --------------------------------------------------------------------------------------------------------- */
+
+TEST(a_failure_says_where_it_came_from)
+{
+    struct tg_err err;
+    struct tg_rules *rules;
+    struct tg_rules_report report;
+    json_t *result;
+    struct folder folder = make_folder();
+    write_file(&folder, "a/lib/deep.lua", "local m = {}\nfunction m.fail(n)\n  return #n\nend\nreturn m");
+    write_file(&folder, "a/rules.lua",
+               "local function outer(cap, n)\n  local x = cap.lib.deep.fail(n)\n  return x\nend\n"
+               "return {hook = 'a.b', api = 1, needs = {'lib.deep'}, decide = function(input, cap)\n"
+               "  if input.loop then while true do end end\n"
+               "  local r = outer(cap, input.n)\n  return {r} end}");
+    is_int(load(&folder, &rules, &err), 0);
+    is_int(call_hook(rules, "a.b", "{\"n\":7}", false, &result, &report, &err), -1);
+    tap_contains(__FILE__, __LINE__, err.text, "a/lib/deep.lua:3: attempt to get length");
+    is_str(report.trace, "a/lib/deep.lua:3 in fail\na/rules.lua:2 in outer\na/rules.lua:7");
+    is_int(call_hook(rules, "a.b", "{\"n\":[1]}", false, &result, &report, &err), 0);
+    is_str(report.trace, "");
+    json_decref(result);
+    is_int(call_hook(rules, "a.b", "{\"loop\":true}", false, &result, &report, &err), -1);
+    is_str(report.trace, "a/rules.lua:6");
+    is_int(call_hook(rules, "a.b", "{}", false, &result, &report, &err), -1);
+    is_int(err.code, TG_ERR_BUSY);
+    is_str(report.trace, "");
+    tg_rules_free(&rules);
+    remove_folder(&folder);
+}
+
+TEST(the_trace_of_a_deep_failure_is_cut)
+{
+    struct tg_err err;
+    struct tg_rules *rules;
+    struct tg_rules_report report;
+    json_t *result;
+    is_int(load_body("", "local function f(n) if n == 0 then error('x') end local r = f(n - 1) return r end f(100)",
+                     &rules, &err),
+           0);
+    is_int(call_hook(rules, "a.b", "{}", false, &result, &report, &err), -1);
+    int n = 0;
+    for (const char *at = report.trace; *at != '\0'; at++)
+        n += *at == '\n';
+    is_int(n, TRACE_LINES_MAX - 1);
+    tg_rules_free(&rules);
+}
+
+TEST(nothing_survives_a_call_in_tables)
+{
+    static const char *const bodies[] = {
+        "kept.n = kept.n + 1",
+        "kept.list[#kept.list + 1] = 1",
+        "cap.lib.x.t.n = 1",
+        "cap.lib.x.f()",
+        "cap.lib.x.n = 1",
+        "cap.lib.y = 1",
+        "helper()",
+    };
+    static const char *const files[] = {"return %s", "return {%s}"}; /* a rule, a list of them */
+    struct folder folder = make_folder();
+    write_file(&folder, "a/lib/x.lua", "local m = {t = {}} local hidden = {} function m.f() hidden.n = 1 end return m");
+    for (size_t i = 0; i < 2 * sizeof(bodies) / sizeof(bodies[0]); i++) {
+        char rule[512], text[1024], out[64];
+        struct tg_err err;
+        struct tg_rules *rules;
+        tap_case("%s", bodies[i / 2]);
+        snprintf(rule, sizeof(rule),
+                 "{hook = 'a.b', api = 1, needs = {'lib.x'}, decide = function(input, cap) %s return {} end}",
+                 bodies[i / 2]);
+        size_t len = (size_t)snprintf(text, sizeof(text),
+                                      "local kept = {n = 0, list = {}} local function helper() kept.n = 1 end\n");
+        snprintf(text + len, sizeof(text) - len, files[i % 2], rule);
+        write_file(&folder, "a/rules.lua", text);
+        if (!ok(load(&folder, &rules, &err) == 0, "%s", err.text))
+            continue;
+        is_int(call(rules, "{}", NULL, out, sizeof(out), &err), -1);
+        tap_contains(__FILE__, __LINE__, err.text, "is read-only");
+        tg_rules_free(&rules);
+    }
+    remove_folder(&folder);
+}
+
 /* --- limits: each attack ends soon, as an error of the rule, and spoils the VM only when a limit was met ------------------ */
 
 struct attack {
@@ -505,6 +697,21 @@ TEST(pairs_goes_in_the_same_order_everywhere)
     is_str(answer("", "for k in pairs({}) do error('x') end return {}", "{}"), "[]");
 }
 
+TEST(next_goes_in_the_order_of_pairs)
+{
+    is_str(answer("",
+                  "local t, s = {z = 1, a = 1, [3] = 1, [-1] = 1, ['a\\0'] = 1}, {} for k in next, t do\n"
+                  "s[#s + 1] = type(k) == 'string' and #k .. k:sub(1, 1) or k end return s",
+                  "{}"),
+           "[-1,3,\"1a\",\"2a\",\"1z\"]");
+    is_str(answer("", "return {next({}) == nil, (next({x = 1})), (next({1}, 0)), next({5}, 1) == nil}", "{}"),
+           "[true,\"x\",1,true]");
+    tap_contains(__FILE__, __LINE__, answer("", "next({[{}] = 1})", "{}"), "keys must be strings or whole numbers");
+    tap_contains(__FILE__, __LINE__, answer("", "next({}, {})", "{}"), "keys must be strings or whole numbers");
+    tap_contains(__FILE__, __LINE__, answer("", "local t = {} for i = 1, 10001 do t[i] = i end return next(t)", "{}"),
+                 "at most 10000");
+}
+
 TEST(the_bounded_functions_work_as_lua_s_own_inside_their_bounds)
 {
     static const struct {
@@ -611,6 +818,26 @@ TEST(log_lines_are_few_and_say_which_rule)
     is_int(n, TG_CAPS_LOGGED_MAX);
     tap_contains(__FILE__, __LINE__, text, "\"rule\":\"a.b\"");
     tap_contains(__FILE__, __LINE__, text, "line 10");
+}
+
+TEST(log_lines_of_a_call_can_be_collected)
+{
+    struct tg_err err;
+    struct tg_rules *rules;
+    struct tg_strbuf log;
+    char out[64];
+    tg_strbuf_init(&log, 1000);
+    is_int(load_body("'log'",
+                     "cap.log.warn('one\\ntwo') cap.log.info('x') cap.log.debug('y')\n"
+                     "for i = 1, 20 do cap.log.info(i) end return {}",
+                     &rules, &err),
+           0);
+    tg_rules_set_log(rules, &log);
+    is_int(call(rules, "{}", NULL, out, sizeof(out), &err), 0);
+    is_str(log.bytes, "warn one two\ninfo x\ndebug y\ninfo 1\ninfo 2\ninfo 3\ninfo 4\ninfo 5\ninfo 6\ninfo 7\n");
+    tg_rules_set_log(rules, NULL);
+    tg_rules_free(&rules);
+    tg_strbuf_deinit(&log);
 }
 
 TAP_MAIN()
