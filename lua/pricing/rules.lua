@@ -1,4 +1,5 @@
---- What a call costs: the hook pricing.rate_usage; and pricing.normalize_number.
+--- What usage costs: pricing.rate_usage; pricing.rate_components, pricing.true_up, pricing.normalize_number.
+-- core/hooks.lua has what goes in and out. Of a call that a deck prices:
 --
 -- input  { event = { event_id, to, status, answered_at = µs, duration_ms },
 --          plan  = { timezone?, charge_decimals? = 6, rounding? = "half_up", rate_at? = "split" | "start",
@@ -11,7 +12,7 @@
 --          lines = { { kind = "connect" | "usage" | "bundle" | "min" | "cap", from_s?, seconds?, row?, prefix?,
 --                      per_minute?, bundle?, amount = decimal }, … },
 --          counter_s?, bundles? = {[id] = seconds}, balances? = {[id] = decimal} }    when state has them
--- The deck that prices is cap.deck. The rules R1 to R14 are in pricing/rating.md.
+-- The deck that prices is cap.deck. The rules R1 to R15, and prices without a deck, are in pricing/rating.md.
 
 local function rate_usage(input, cap)
   local event, plan, lib = input.event, input.plan, cap.lib
