@@ -31,3 +31,23 @@ function tg.rules.bundle() end
 ---@return {id: string, files: {path: string, source: string}[], hooks: {hook: string, path: string, cases: integer}[]}? release
 ---@return tg.Err? err  "not_found": a script has none
 function tg.rules.release() end
+
+---@class tg.rules.Fault
+---@field path string|tg.json.null  "pricing/rules.lua"
+---@field line integer|tg.json.null
+---@field what string  "path", "text", "limit", "syntax", "purity", "lua", "schema", "hook", "case" or "state"
+---@field message string
+
+--- Everything that is wrong with files that are to be a bundle. Runs them in a child process and waits for it.
+---@param files {path: string, source: string}[]
+---@return {id: string, ok: boolean, hooks: {hook: string, path: string, cases: integer}[], faults: tg.rules.Fault[], more: integer}? report
+---@return tg.Err? err  "busy": it took too long; "upstream": the child could not be started, or crashed
+function tg.rules.check(files) end
+
+--- One call in a VM of its own on a worker, waited for; no effect on anything. Hooks that nobody asks yet answer, too.
+--- bundle: files; absent: what decides here. input is data that has JSON, amounts as texts or decimals. deck: of
+--- tg.decks.get, or a list of rows. fx: {base = "EUR", days = {["2026-04-13"] = {USD = "1.1684"}}}.
+---@param run {bundle: {path: string, source: string}[]?, hook: string, input: table, deck: tg.Deck|table?, fx: table?, flags: table?}
+---@return {bundle: string, output: any, error: {message: string, trace: string, limit: boolean}?, log: string[], usecs: integer, memory: integer}? result
+---@return tg.Err? err  "not_found" no rule for the hook; "input" the files are no bundle, or deck or fx is wrong
+function tg.rules.dry_run(run) end

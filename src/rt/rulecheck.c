@@ -12,10 +12,13 @@
 #include "rt/rules_private.h"
 #include "rt/vm.h"
 
+#define SPOILT_MAX 20 /* cases that meet a limit; each takes 20 ms and a new VM */
+
 struct check {
     struct tg_luasource *host;
     const struct tg_bundle *bundle;
     struct tg_rulecheck *report;
+    int n_spoilt;
 };
 
 /* --- files --------------------------------------------------------------------------------------------------------- */
@@ -158,11 +161,13 @@ static void run_cases(struct check *check, bool is_first, bool backwards, json_t
     struct tg_err err;
     struct tg_rules *rules = NULL;
     const size_t n = json_array_size(outcomes);
-    for (size_t k = 0; k < n; k++) {
+    for (size_t k = 0; k < n && check->n_spoilt <= SPOILT_MAX; k++) {
         struct tg_rulecase c;
         const size_t i = backwards ? n - 1 - k : k;
-        if (rules != NULL && tg_rules_is_spoilt(rules))
+        if (rules != NULL && tg_rules_is_spoilt(rules)) {
+            check->n_spoilt++;
             tg_rules_free(&rules);
+        }
         if (rules == NULL && tg_rules_new(check->host, check->bundle, TG_RULES_KEEP_CASES, &rules, &err) != 0) {
             tg_faults_add_text(&check->report->faults, "state", err.text); /* it could be built a moment ago */
             return;
@@ -183,6 +188,9 @@ static void check_cases(struct check *check, size_t n)
         json_array_append_new(outcomes, json_null());
     for (int pass = 0; pass < 4; pass++)
         run_cases(check, pass == 0, pass % 2 == 1, outcomes);
+    if (check->n_spoilt > SPOILT_MAX)
+        tg_faults_add(&check->report->faults, "", 0, "limit",
+                      "more than %d cases met a limit: the others were not tried", SPOILT_MAX);
     json_decref(outcomes);
 }
 
@@ -190,7 +198,7 @@ static void check_cases(struct check *check, size_t n)
 
 int tg_rulecheck(struct tg_luasource *host, const struct tg_bundle *bundle, struct tg_rulecheck *report_r)
 {
-    struct check check = {host, bundle, report_r};
+    struct check check = {host, bundle, report_r, 0};
     struct tg_rules *rules = NULL;
     *report_r = (struct tg_rulecheck){.n_hooks = 0};
     (void)snprintf(report_r->id, sizeof(report_r->id), "%s", tg_bundle_id(bundle));

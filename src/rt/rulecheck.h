@@ -23,7 +23,7 @@
 struct tg_luasource; /* rt/vm.h */
 
 #define TG_RULECHECK_HOOKS_MAX 64
-#define TG_RULECHECK_TIMEOUT_MS 20000 /* what a child may take; validating takes about a tenth of a second */
+#define TG_RULECHECK_TIMEOUT_MS 10000 /* what a child may take; validating takes about a tenth of a second */
 
 struct tg_rulecheck_hook {
     char hook[64], path[128];

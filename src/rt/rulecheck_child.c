@@ -11,7 +11,7 @@
 #include "rt/vm.h"
 
 #define REPORT_BYTES_MAX (1u << 20)
-#define CPU_MAX_S 15
+#define CPU_MAX_S 6
 #define MEMORY_MAX (1024u << 20) /* of addresses; a check takes some 40 MiB of them */
 
 static const char *const host_files[] = {"core/allow.lua", "core/hooks.lua"};

@@ -183,6 +183,7 @@ static void open_tg(lua_State *L, const struct tg_vm_lib *libs)
     }
     tg_api_open_context(L);
     tg_api_open_release(L);
+    tg_api_open_rulecheck(L);
     for (const struct tg_vm_lib *lib = libs; lib != NULL && lib->name != NULL; lib++) {
         lua_pushcfunction(L, lib->open);
         lua_pushlightuserdata(L, lib->context);

@@ -100,5 +100,7 @@ int tg_api_open_cache(lua_State *L);
 int tg_api_open_rules(lua_State *L);
 /* Adds rules.release to the table on top. */
 void tg_api_open_release(lua_State *L);
+/* Adds rules.check and rules.dry_run to the table on top. */
+void tg_api_open_rulecheck(lua_State *L);
 
 #endif
