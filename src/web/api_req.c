@@ -15,7 +15,19 @@
 #include "web/app.h"
 #include "web/thread.h"
 
-static const char type_key; /* the metatable's key in the registry, by address: found without hashing a name */
+static const char type_key; /* the metatable's key in the registry, by address */
+
+/* What __index finds by name in its first upvalue: the number of a field, or a method. */
+enum field {
+    FIELD_BODY = 1,
+    FIELD_ID,
+    FIELD_METHOD,
+    FIELD_PARAMS,
+    FIELD_PATH,
+    FIELD_PRINCIPAL,
+    FIELD_QUERY,
+    FIELD_REMOTE
+};
 
 /* User values that keep what was built once. */
 enum { SLOT_PARAMS = 1, SLOT_QUERY, SLOT_PRINCIPAL, N_SLOTS = SLOT_PRINCIPAL };
@@ -70,14 +82,13 @@ size_t tg_query_decode(h2o_iovec_t in, bool is_form, char *out)
 
 /* --- Fields --------------------------------------------------------------------------------------------------------- */
 
-static struct tg_request *check_request(lua_State *L)
+/* Of __index and of the methods, whose last upvalue is the metatable: found without looking for it. */
+static struct tg_request *check_request(lua_State *L, int type)
 {
     struct tg_request **box = lua_touserdata(L, 1);
-    bool is_ours = box != NULL && lua_getmetatable(L, 1) &&
-                   lua_rawgetp(L, LUA_REGISTRYINDEX, &type_key) == LUA_TTABLE && lua_rawequal(L, -1, -2);
-    if (!is_ours)
+    if (box == NULL || !lua_getmetatable(L, 1) || !lua_rawequal(L, -1, lua_upvalueindex(type)))
         luaL_typeerror(L, 1, "tg.request");
-    lua_pop(L, 2);
+    lua_pop(L, 1);
     if (*box == NULL)
         luaL_error(L, "the request is over");
     return *box;
@@ -154,36 +165,28 @@ static int push_text(lua_State *L, const char *text, size_t len)
 
 static int l_index(lua_State *L)
 {
-    struct tg_request *r = check_request(L);
+    struct tg_request *r = check_request(L, 2);
     char remote[NI_MAXHOST];
-    const char *key = luaL_checkstring(L, 2);
-    if (strcmp(key, "params") == 0)
-        return push_cached(L, r, SLOT_PARAMS, push_params);
-    if (strcmp(key, "query") == 0)
-        return push_cached(L, r, SLOT_QUERY, push_query);
-    if (strcmp(key, "principal") == 0)
-        return push_cached(L, r, SLOT_PRINCIPAL, push_principal);
-    if (strcmp(key, "method") == 0)
-        return push_text(L, tg_method_name(r->method), strlen(tg_method_name(r->method)));
-    if (strcmp(key, "path") == 0)
-        return push_text(L, tg_request_path(r).base, tg_request_path(r).len);
-    if (strcmp(key, "id") == 0)
-        return push_text(L, r->id, strlen(r->id));
-    if (strcmp(key, "remote") == 0)
-        return push_text(L, remote, tg_request_remote(r, remote));
-    if (strcmp(key, "body") == 0)
-        return r->body == NULL ? push_text(L, "", 0) : push_text(L, r->body->bytes, r->body->len);
-    lua_pushvalue(L, lua_upvalueindex(1)); /* the methods */
     lua_pushvalue(L, 2);
-    lua_rawget(L, -2);
-    return 1;
+    lua_rawget(L, lua_upvalueindex(1));
+    switch (lua_tointeger(L, -1)) {
+    case FIELD_BODY: return r->body == NULL ? push_text(L, "", 0) : push_text(L, r->body->bytes, r->body->len);
+    case FIELD_ID: return push_text(L, r->id, strlen(r->id));
+    case FIELD_METHOD: return push_text(L, tg_method_name(r->method), strlen(tg_method_name(r->method)));
+    case FIELD_PARAMS: return push_cached(L, r, SLOT_PARAMS, push_params);
+    case FIELD_PATH: return push_text(L, tg_request_path(r).base, tg_request_path(r).len);
+    case FIELD_PRINCIPAL: return push_cached(L, r, SLOT_PRINCIPAL, push_principal);
+    case FIELD_QUERY: return push_cached(L, r, SLOT_QUERY, push_query);
+    case FIELD_REMOTE: return push_text(L, remote, tg_request_remote(r, remote));
+    default: return 1; /* a method, or nil */
+    }
 }
 
 /* --- Methods -------------------------------------------------------------------------------------------------------- */
 
 static int l_header(lua_State *L)
 {
-    const struct tg_request *r = check_request(L);
+    const struct tg_request *r = check_request(L, 1);
     char lower[64];
     size_t len;
     const char *name = luaL_checklstring(L, 2, &len);
@@ -227,7 +230,7 @@ static bool is_json_type(h2o_iovec_t type)
 
 static int l_json(lua_State *L)
 {
-    const struct tg_request *r = check_request(L);
+    const struct tg_request *r = check_request(L, 1);
     struct tg_err err;
     if (r->body == NULL)
         return refuse(L, 400, "malformed_json", "the request has no body; it must be JSON");
@@ -240,7 +243,7 @@ static int l_json(lua_State *L)
 
 static int l_take_body(lua_State *L)
 {
-    struct tg_request *r = check_request(L);
+    struct tg_request *r = check_request(L, 1);
     if (r->body == NULL)
         return 0;
     tg_bytes_push(L, r->body);
@@ -254,12 +257,26 @@ void tg_api_req_open(lua_State *L)
                                        {"json", l_json},
                                        {"take_body", l_take_body},
                                        {NULL, NULL}};
+    static const struct {
+        const char *name;
+        enum field field;
+    } fields[] = {{"body", FIELD_BODY},     {"id", FIELD_ID},        {"method", FIELD_METHOD},
+                  {"params", FIELD_PARAMS}, {"path", FIELD_PATH},    {"principal", FIELD_PRINCIPAL},
+                  {"query", FIELD_QUERY},   {"remote", FIELD_REMOTE}};
     lua_newtable(L);
-    luaL_newlib(L, methods);
-    lua_pushcclosure(L, l_index, 1);
-    lua_setfield(L, -2, "__index");
+    const int type = lua_gettop(L);
+    luaL_newlibtable(L, methods);
+    lua_pushvalue(L, type);
+    luaL_setfuncs(L, methods, 1);
+    for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+        lua_pushinteger(L, fields[i].field);
+        lua_setfield(L, -2, fields[i].name);
+    }
+    lua_pushvalue(L, type);
+    lua_pushcclosure(L, l_index, 2);
+    lua_setfield(L, type, "__index");
     lua_pushboolean(L, 0);
-    lua_setfield(L, -2, "__metatable");
+    lua_setfield(L, type, "__metatable");
     lua_rawsetp(L, LUA_REGISTRYINDEX, &type_key);
 }
 
