@@ -181,18 +181,32 @@ end
 
 local UNBOUNDED <const> = "99999999999999999999"
 
+--- Whether a deck prices calls, and no price of the plan.
+local function has_deck(plan)
+  return plan.pack == nil and (plan.prices == nil or plan.prices["call.seconds"] == nil)
+end
+
 --- Seconds of the call that are paid for, and the result of rating so many; nil and the result when there is no price.
 local function rate(input, limit_s, debited, cap)
   local lib = cap.lib.pricing
-  local call = { to = input.call.to, answered_at = input.answered_at or input.call.at }
+  local call = {
+    to = input.call.to, direction = input.call.direction, properties = input.call.properties,
+    answered_at = input.answered_at or input.call.at,
+  }
   local available = cap.decimal.new(input.available or UNBOUNDED) + debited
   local seconds, result = lib.max_usage.seconds(call, input.plan, input.state, available, limit_s, cap, lib)
-  return seconds and math.max(seconds, result.billed_s), result
+  if seconds and has_deck(input.plan) then -- else a price pack may bill more seconds than there are
+    seconds = math.max(seconds, result.billed_s)
+  end
+  return seconds, result
 end
 
---- The row that prices the call when the slice begins, for whoever asks what a minute costs.
+--- The row that prices the call when the slice begins, for whoever asks what a minute costs; empty without a deck.
 local function row_of(input, cap)
   local lib, plan = cap.lib.pricing, input.plan
+  if not has_deck(plan) then
+    return {}
+  end
   local at_us = (input.answered_at or input.call.at) + (input.used_s or 0) * 1000000
   local windows = plan.windows and cap.calendar.windows(plan.windows, plan.timezone or "UTC")
   return cap.deck.find(lib.e164.normalise(input.call.to, plan, cap.text, lib.countries), at_us, windows)
@@ -293,6 +307,22 @@ local quote_cases = {
     deck = by_second, input = want_quote({ plan = { grace_s = 30 }, requested_s = 10 }),
     want = { status = "quoted", max_s = 31, hold = "0.041" },
   },
+  {
+    name = "a price for calls needs no deck",
+    input = want_quote({
+      plan = { prices = { ["call.seconds"] = { model = "per_unit", price = "0.06", increment_s = 6 } } },
+      available = "0.05",
+    }),
+    want = { status = "quoted", max_s = 49, hold = "0.049", final = true },
+  },
+  {
+    name = "nor does a price pack, whose mechanics the hold follows",
+    input = want_quote({
+      call = { call_id = "c-1", to = "+442079460000", at = NOW, properties = { prompt_tokens = 7000 } },
+      plan = { pack = "retell", pack_options = { per_minute = { voice = "0.06" } } }, available = "0.05",
+    }),
+    want = { status = "quoted", max_s = 25, hold = "0.05", final = true },
+  },
   { name = "no row, no call", deck = {}, input = want_quote(), want = { status = "no_rate", hold = "0" } },
   {
     name = "a barred destination",
@@ -306,16 +336,23 @@ local quote_cases = {
   },
 }
 
+--- All that a price may ask for.
+local PRICING <const> = {
+  "balances", "blocks", "bundles", "calls", "commitment", "components", "countries", "e164", "flat", "graduated",
+  "included", "lines", "max_usage", "metered", "order", "pack_bland", "pack_retell", "pack_twilio", "pack_vapi",
+  "package", "per_seat", "per_unit", "percentage", "terms", "tiers", "usage", "volume",
+}
+local quote_needs = { "calendar", "decimal", "deck", "text" }
+for _, name in ipairs(PRICING) do
+  quote_needs[#quote_needs + 1] = "lib.pricing." .. name
+end
+
 return {
   { hook = "charging.admit", api = 1, needs = { "text" }, decide = admit, cases = admit_cases },
   {
     hook = "charging.quote",
     api = 1,
-    needs = {
-      "calendar", "decimal", "deck", "text", "lib.pricing.balances", "lib.pricing.blocks", "lib.pricing.bundles",
-      "lib.pricing.calls", "lib.pricing.countries", "lib.pricing.e164", "lib.pricing.lines", "lib.pricing.max_usage",
-      "lib.pricing.order", "lib.pricing.tiers",
-    },
+    needs = quote_needs,
     decide = quote,
     cases = quote_cases,
   },

@@ -15,14 +15,8 @@
 -- The deck that prices is cap.deck. The rules R1 to R15, and prices without a deck, are in pricing/rating.md.
 
 local function rate_usage(input, cap)
-  local event, plan, lib = input.event, input.plan, cap.lib
-  if plan.prices or plan.pack then
-    local result = lib.metered.rate(event, plan, input.state, cap, lib)
-    if result then
-      return result
-    end
-  end
-  return lib.calls.rate(event, plan, input.state, cap, lib)
+  local lib = cap.lib
+  return lib.usage.rate(input.event, input.plan, input.state, cap, lib)
 end
 
 --- The hook pricing.rate_components: a call of an AI agent by its parts (lib/components.lua, lib/metered.lua).
@@ -355,7 +349,7 @@ local PRICE_LIBS <const> = {
   "lib.percentage", "lib.commitment", "lib.included",
 }
 local METER_LIBS <const> = {
-  "lib.components", "lib.metered", "lib.pack_vapi", "lib.pack_retell", "lib.pack_bland", "lib.pack_twilio",
+  "lib.components", "lib.metered", "lib.pack_vapi", "lib.pack_retell", "lib.pack_bland", "lib.pack_twilio", "lib.usage",
 }
 
 --- Capabilities and lists of libraries, one after the other.

@@ -1,21 +1,25 @@
 --- How long a call may last for the money there is (rating.md R15): the longest billed length whose price, with connect
--- fee, bundles, tiers and later rates, is not above what is available.
+-- fee, bundles, tiers and later rates, is not above what is available. Of calls by a deck, plan.prices or a price pack.
 --
 -- A longer call never costs less, so the length is found by halving: eighteen ratings for a day of seconds.
 local max_usage = {}
 
 local DAY_S <const> = 86400
 
---- @param event      {to, status?, answered_at}
+--- @param event      {to, direction?, properties?, answered_at}
 -- @param available  decimal
 -- @param limit_s    no longer than this; nil: a day
 -- @return seconds and the result of rating so many; nil and the result when the call has no price at all
 function max_usage.seconds(event, plan, state, available, limit_s, cap, lib)
-  local call = { to = event.to, status = "answered", answered_at = event.answered_at }
-  local used = state and { counter_s = state.counter_s, bundles = state.bundles }
+  local call = {
+    to = event.to, direction = event.direction, properties = event.properties, status = "answered",
+    answered_at = event.answered_at,
+  }
+  local used = state
+    and { counter_s = state.counter_s, bundles = state.bundles, meters = state.meters, period = state.period }
   local function rate(seconds)
     call.duration_ms = seconds * 1000
-    return lib.calls.rate(call, plan, used, cap, lib)
+    return lib.usage.rate(call, plan, used, cap, lib)
   end
   -- at least what is longer than the grace, so that the first rating tells whether there is a price
   local grace_ms = plan.grace_ms or (plan.grace_s or 0) * 1000
