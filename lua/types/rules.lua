@@ -12,20 +12,41 @@ tg.rules = {}
 ---@field rule string  the rule that decided, "pricing.rate_usage"
 ---@field bundle string  SHA-256 (hex) of the rules
 
---- Asks the rule of a hook: synchronous, pure, never waits. Input and result are copied: integers, strings, booleans,
+---@class tg.rules.Options
+---@field deck? tg.Deck  what cap.deck finds its rows in
+---@field flags? table<string, boolean|integer|string>  what cap.flags knows
+---@field company? string  "co_…": whose money it is, for the shadow's report; without one it is a preview
+---@field currency? string  of that money
+---@field bundle? string  another bundle than the one that decides: after tg.rules.load
+
+--- Asks the rule of a hook: synchronous, pure, never waits. A request or job keeps the bundle it asked first until it
+--- ends, whatever is activated meanwhile. Input and result are copied: integers, strings, booleans,
 --- decimals, lists and maps with texts as keys, at most 16 tables deep and 10000 values; anything else is an error that
 --- names the path. err.code: "not_found" no rule for the hook; "bug" the rule failed, or the input is no data; "busy"
 --- the rule met a limit of time or memory, or the rules are being loaded again.
 ---@param hook string
 ---@param input table
----@param deck tg.Deck?  what cap.deck finds its rows in
+---@param options tg.Deck|tg.rules.Options?
 ---@return table? result
 ---@return tg.rules.Report|tg.Err report_or_err
-function tg.rules.call(hook, input, deck) end
+function tg.rules.call(hook, input, options) end
 
---- The bundle that decides now; nil while the rules are being loaded again.
+--- The bundle that decides for this coroutine; nil in a script.
 ---@return string?
 function tg.rules.bundle() end
+
+--- The revision of the active slot that this coroutine decides with; 0: the release's own rules.
+---@return integer?
+function tg.rules.revision() end
+
+--- The slots have changed: this process looks at once, not with its next poll.
+function tg.rules.wake() end
+
+--- Makes another bundle callable, beside the one that decides: tg.rules.call(…, { bundle = id }), until the next load.
+--- For explanations and replays. Waits when it is not in memory.
+---@param bundle string  SHA-256 (hex)
+---@return true? loaded, tg.Err? err  "not_found": there is no such bundle
+function tg.rules.load(bundle) end
 
 --- The rules that the release brings, as a bundle. Read only: every call gives the same table.
 ---@return {id: string, files: {path: string, source: string}[], hooks: {hook: string, path: string, cases: integer}[]}? release

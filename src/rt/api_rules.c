@@ -190,9 +190,21 @@ static int push_failure(lua_State *L, const struct tg_err *err)
 }
 
 struct options { /* of a call */
-    const char *bundle_id; /* on the stack */
+    const char *bundle_id; /* on the stack, as the snapshot's texts */
     struct tg_rules_snapshot snap;
+    json_t *flags; /* the snapshot's */
 };
+
+static const char *check_text(lua_State *L, int idx, const char *name)
+{
+    const char *text = NULL;
+    if (lua_getfield(L, idx, name) != LUA_TNIL) {
+        luaL_checktype(L, -1, LUA_TSTRING);
+        text = lua_tostring(L, -1);
+    }
+    lua_pop(L, 1); /* the table keeps it */
+    return text;
+}
 
 static struct options check_options(lua_State *L, int idx)
 {
@@ -205,37 +217,60 @@ static struct options check_options(lua_State *L, int idx)
     }
     if (lua_getfield(L, idx, "deck") != LUA_TNIL)
         o.snap.deck = tg_rules_check_deck(L, -1);
-    if (lua_getfield(L, idx, "bundle") != LUA_TNIL)
-        o.bundle_id = luaL_checkstring(L, -1);
-    lua_pop(L, 2); /* the table keeps them */
+    lua_pop(L, 1);
+    o.bundle_id = check_text(L, idx, "bundle");
+    o.snap.company = check_text(L, idx, "company");
+    o.snap.currency = check_text(L, idx, "currency");
+    if (lua_getfield(L, idx, "flags") != LUA_TNIL) {
+        luaL_checktype(L, -1, LUA_TTABLE);
+        json_t *flags = tg_rules_read_json(L, -1, NULL);
+        const bool is_none = json_is_array(flags) && json_array_size(flags) == 0;
+        if (json_is_object(flags)) {
+            o.snap.flags = o.flags = flags; /* nothing raises from here on */
+        } else {
+            json_decref(flags);
+            luaL_argcheck(L, is_none, idx, "flags must have names, and data for values");
+        }
+    }
+    lua_pop(L, 1);
     return o;
 }
 
-/* call(hook, input[, deck | {deck=, bundle=}]) → result, {usecs, rule, bundle} | nil, err */
-static int l_call(lua_State *L)
+/* Asks the set; where its VM is spoilt, before or after, a successor is begun. */
+static int ask(lua_State *L, struct tg_ruleset *set, const struct tg_rules_snapshot *snap,
+               struct tg_rules_report *report_r, struct tg_err *err_r)
 {
-    const char *hook = luaL_checkstring(L, 1);
     const struct tg_services *services = tg_vm_services(tg_vm_of(L));
-    luaL_checkany(L, 2);
-    struct options options = check_options(L, 3);
-    struct tg_rules_report report;
-    struct tg_err err;
-    lua_settop(L, 3);
-    struct tg_ruleset *set = set_of(L, options.bundle_id, &err);
-    if (set == NULL)
-        return push_failure(L, &err);
+    const char *hook = lua_tostring(L, 1);
     if (tg_ruleset_is_spoilt(set))
         tg_ruleset_mend_on_worker(set, services->work, services->loop);
-    if (tg_ruleset_call(set, hook, &options.snap, push_input, L, read_result, L, &report, &err) == 0) {
-        push_report(L, &report, tg_ruleset_bundle(set));
-        return 2;
-    }
+    if (tg_ruleset_call(set, hook, snap, push_input, L, read_result, L, report_r, err_r) == 0)
+        return 0;
     lua_settop(L, 3); /* what was under way when it was interrupted */
     if (tg_ruleset_is_spoilt(set)) {
-        TG_LOG_WARN("rt_rules_spoilt", TG_LOG_STR("hook", hook), TG_LOG_ERR(&err));
+        TG_LOG_WARN("rt_rules_spoilt", TG_LOG_STR("hook", hook), TG_LOG_ERR(err_r));
         tg_ruleset_mend_on_worker(set, services->work, services->loop);
     }
-    return push_failure(L, &err);
+    return -1;
+}
+
+/* call(hook, input[, deck | {deck, flags, company, currency, bundle}]) → result, {usecs, rule, bundle} | nil, err */
+static int l_call(lua_State *L)
+{
+    struct tg_rules_report report;
+    struct tg_err err;
+    luaL_checkstring(L, 1);
+    luaL_checkany(L, 2);
+    lua_settop(L, 3);
+    luaL_checkstack(L, 10, NULL);
+    struct options options = check_options(L, 3);
+    struct tg_ruleset *set = set_of(L, options.bundle_id, &err);
+    const int status = set == NULL ? -1 : ask(L, set, &options.snap, &report, &err);
+    json_decref(options.flags);
+    if (status != 0)
+        return push_failure(L, &err);
+    push_report(L, &report, tg_ruleset_bundle(set));
+    return 2;
 }
 
 /* bundle() → the name of the rules that decide here | nil */

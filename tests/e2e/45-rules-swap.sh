@@ -71,7 +71,164 @@ is "$(both .revision)" "$revision $revision" "… and say so"
 post /v1/usage "[$(event swap-1)]"
 is "$(sql "SELECT amount + 0, LOWER(HEX(rule_bundle)) FROM usage_events WHERE event_id = 'swap-1'")" "0.500000000000	$bundle" \
     "the engine charges by it, and the row names it"
+
+# --- hints: the whole way from the activation to every thread
+applied() { # REVISION FILE…: how many seats of these logs have it
+    jq -c "select(.name == \"rules_swapped\" and .revision == $1)" "${@:2}" 2>/dev/null | wc -l
+}
+all_applied() { [ "$(applied "$revision" "$dir/server.log" "$dir/b.log")" = 6 ]; }
+slowest() { # the longest of the seats since the row was written, in ms
+    jq -s "[.[] | select(.name == \"rules_swapped\" and .revision == $revision) | .published_usecs] | max / 1000 | floor" \
+        "$dir/server.log" "$dir/b.log"
+}
+redis_socket=${TOLLGATE_REDIS_URL#unix://}
+rule 0.25
+activate "$bundle"
+redis-cli -s "$redis_socket" publish tollgate:rules "$revision" >/dev/null
+until_true 3 all_applied
+ok $? "a hint reaches the two loops and the engine of both"
+ms=$(slowest)
+ok $((ms < ${TOLLGATE_HINT_MS:-500} ? 0 : 1)) "… $ms ms after the activation"
+decide 0.25
+ok $? "… and they decide by it"
+
+# --- what cannot be built changes nothing
+printf 'return {\n  hook = = 1,\n}\n' >"$dir/broken.lua"
+python3 tests/e2e/bundle.py store "pricing/rules.lua=$dir/broken.lua" >"$dir/broken.sql"
+sql "$(cat "$dir/broken.sql")"
+activate "$(sed -n '1s/^-- //p' "$dir/broken.sql")"
+says_why() { [ "$(sql "SELECT COUNT(*) FROM rule_nodes WHERE error LIKE 'pricing/rules.lua:2:%'")" = 2 ]; }
+until_true 5 says_why
+ok $? "a bundle that does not load: both nodes say where, in the database"
+decide 0.25
+ok $? "… and go on with what they have"
+is "$(sql "SELECT GROUP_CONCAT(DISTINCT revision) FROM rule_nodes")" $((revision - 1)) "… which their rows say, too"
+rule 0.75
+activate "$bundle"
+converged() { decide 0.75; }
+until_true 4 converged
+ok $? "the next good one is taken"
+no_error() { [ "$(sql "SELECT COUNT(*) FROM rule_nodes WHERE error IS NULL")" = 2 ]; }
+until_true 4 no_error
+ok $? "… and nothing is wrong any more"
+
+# --- files that were tampered with are not what their id says
+rule 0.01
+sql "UPDATE rule_files SET source = REPLACE(source, '0.01', '9.99') WHERE bundle_id = x'$bundle'"
+activate "$bundle"
+says_why() { [ "$(sql "SELECT COUNT(*) FROM rule_nodes WHERE error LIKE '%are not what they were'")" = 2 ]; }
+until_true 5 says_why
+ok $? "files that do not hash to their id are refused"
+decide 0.75
+ok $? "… and decide nothing"
+
+# --- many swaps under load: nobody is mixed, nobody fails, the newest decides in the end
+for n in 1 2 3 4; do
+    rule "0.$n"
+    echo "$bundle"
+done >"$dir/bundles"
+touch "$dir/running"
+asking() { # PORT
+    while [ -e "$dir/running" ] && kill -0 $$; do curl -s -w '\n' "http://127.0.0.1:$1/v1/hello"; done
+}
+asking "$port" >"$dir/answers.a" &
+ask_a=$!
+asking "$port_b" >"$dir/answers.b" &
+ask_b=$!
+h2load -n 3000 -c 4 -m 4 "https://127.0.0.1:$tls_port/v1/hello" >"$dir/h2.out" 2>&1 &
+h2=$!
+for i in $(seq ${E2E_SWAPS:-40}); do
+    activate "$(sed -n "$((i % 4 + 1))p" "$dir/bundles")"
+    redis-cli -s "$redis_socket" publish tollgate:rules "$revision" >/dev/null
+done
+wait $h2
+rm "$dir/running"
+wait $ask_a $ask_b
+is "$(cat "$dir/answers.a" "$dir/answers.b" | jq -c 'select(.one != .two or .first != .second)' | wc -l)" 0 \
+    "each of $(cat "$dir/answers.a" "$dir/answers.b" | wc -l) answers comes from one bundle"
+is "$(grep -E '^requests:' "$dir/h2.out")" \
+    'requests: 3000 total, 3000 started, 3000 done, 3000 succeeded, 0 failed, 0 errored, 0 timeout' "no request failed"
+until_true 3 all_applied
+ok $? "revision $revision is everywhere"
+decide 0."$((${E2E_SWAPS:-40} % 4 + 1))"
+ok $? "… and decides"
+
+# --- a node that was killed in the middle of a swap, one that was away
 stop_server
+rule 0.35
+activate "$bundle"
+converged_b() { [ "$(curl -s "http://127.0.0.1:$port_b/v1/hello" | jq -r .one)" = 0.35 ]; }
+until_true 3 converged_b
+kill -KILL "$pid_b"
+wait "$pid_b" 2>/dev/null
+start_b TOLLGATE_FAULTS=rules_before_give=kill:2
+rule 0.45
+activate "$bundle"
+gone() { ! kill -0 "$pid_b" 2>/dev/null; }
+until_true 5 gone
+ok $? "a node dies with kill -9 in the middle of a swap"
+is "$(sql "SELECT COUNT(*) FROM rule_slots s JOIN rule_activations a USING (revision) WHERE s.role = 'active' AND LOWER(HEX(s.bundle_id)) = '$bundle'")" 1 \
+    "… the slot is as it was"
+start_server
+start_b
+converged() { decide 0.45; }
+until_true 3 converged
+ok $? "both decide by what was activated while they were away"
+
+# --- rules that fail too often go back
+rule 0.99 'if input.event.event_id == "bad" then error("no idea") end'
+bad=$bundle
+sed -i 's/event_id = "e"/event_id = "bad"/' "$lua_dir/document/handler.lua"
+"$TOLLGATE" reload --conf "$dir/b.conf" >/dev/null
+activate "$bad"
+bad_revision=$revision
+ask_much() {
+    local i
+    for i in $(seq 60); do curl -s "http://127.0.0.1:$port_b/v1/hello" >/dev/null; done
+    [ "$(sql "SELECT reason FROM rule_activations WHERE revision = $bad_revision + 1")" = automatic ]
+}
+until_true 2 ask_much
+ok $? "an activation whose rule fails is taken back automatically"
+like "$(sql "SELECT detail FROM rule_activations WHERE revision = $bad_revision + 1")" \
+    '^pricing.rate_usage failed in [0-9]+ of [0-9]+ calls$' "… and the row says why"
+until_true 3 converged
+ok $? "… the bundle before it decides again"
+sed -i 's/event_id = "bad"/event_id = "e"/' "$lua_dir/document/handler.lua"
+
+# --- a reload brings a new host; the active bundle stays, and a broken rule of the release still refuses it
+"$TOLLGATE" reload --conf "$dir/h2o.conf" >/dev/null
+is "$?" 0 "a reload while a bundle is active"
+decide 0.45
+ok $? "… changes nothing of what decides"
+cp "$lua_dir/pricing/rules.lua" "$dir/good.lua"
+echo 'rules = nil +' >>"$lua_dir/pricing/rules.lua"
+"$TOLLGATE" reload --conf "$dir/h2o.conf" >"$dir/refused" 2>&1
+is "$?" 1 "a release whose own rules are broken is refused all the same"
+like "$(cat "$dir/refused")" 'pricing/rules\.lua:[0-9]+:' "… with file and line"
+cp "$dir/good.lua" "$lua_dir/pricing/rules.lua"
+
+# --- no database at the start: the copy on the disk
+stop_server
+is "$server_code" 0 "a clean end"
+kill -TERM "$pid_b"
+wait "$pid_b"
+is $? 0 "… of both"
+sed -i "1i tollgate.rules-cache: $dir/cache" "$dir/b.conf"
+start_b
+copied() { [ "$(jq -r .revision "$dir/cache/active.json")" = "$(sql "SELECT revision FROM rule_slots WHERE role = 'active'")" ]; }
+until_true 5 copied
+ok $? "what is active lies on the disk"
+kill -TERM "$pid_b"
+wait "$pid_b"
+start_b "TOLLGATE_DATABASE_URL=${TOLLGATE_DATABASE_URL//socket=*/socket=$dir/nobody.sock}"
+hello_b() { curl -s "http://127.0.0.1:$port_b/v1/hello" | jq -r "${1:-.one}"; }
+is "$(hello_b) $(hello_b .revision)" "0.45 $(jq .revision "$dir/cache/active.json")" "a start without database decides by it"
+kill -TERM "$pid_b"
+wait "$pid_b"
+sed -i 's/0\.45/0.46/' "$dir/cache/active.json"
+start_b "TOLLGATE_DATABASE_URL=${TOLLGATE_DATABASE_URL//socket=*/socket=$dir/nobody.sock}"
+[ "$(hello_b)" != 0.46 ]
+ok $? "a copy that is not what its id says is not used"
 kill -TERM "$pid_b"
 wait "$pid_b"
 done_testing

@@ -9,6 +9,8 @@
     "{hook='a.price', api=1, needs={'decimal','deck'}, decide=function(input, cap)\n"                                  \
     " local row = cap.deck.find(input.digits, 0)\n"                                                                    \
     " return {found = row ~= nil} end},"                                                                               \
+    "{hook='a.flag', api=1, needs={'flags'}, decide=function(input, cap)\n"                                            \
+    " return {on = cap.flags.is_on('x'), n = cap.flags.get('n')} end},"                                                \
     "{hook='a.loop', api=1, decide=function() while true do end end},"                                                 \
     "{hook='a.eat', api=1, decide=function() local t = {} for i = 1, 10000000 do t[i] = {i} end end},"                 \
     "{hook='a.raise', api=1, decide=function() error('no') end},"                                                      \
@@ -138,6 +140,20 @@ TEST(a_deck_is_seen_by_the_rule_that_gets_it)
     lua_getfield(L, -1, "found");
     ok(lua_toboolean(L, -1), "found with its deck");
     lua_settop(L, 0);
+    free_all(&vm);
+}
+
+TEST(flags_are_seen_by_the_rule_that_gets_them)
+{
+    struct tg_vm *vm = vm_with_rules();
+    is_str(answer(vm, "return show(tg.rules.call('a.flag', {}, {flags = {x = true, n = 3}}))"),
+           "{\"n\":3,\"on\":true}");
+    is_str(answer(vm, "return show(tg.rules.call('a.flag', {}, {flags = {}}))"), "{\"on\":false}");
+    is_str(answer(vm, "return show(tg.rules.call('a.flag', {}, {company = 'co_x', currency = 'USD'}))"),
+           "{\"on\":false}");
+    contains(answer(vm, "return pcall(tg.rules.call, 'a.flag', {}, {flags = {1, 2}})"), "flags must have names");
+    contains(answer(vm, "return pcall(tg.rules.call, 'a.flag', {}, {flags = {x = 0.5}})"), "flags must have names");
+    contains(answer(vm, "return pcall(tg.rules.call, 'a.flag', {}, {company = 1})"), "string expected");
     free_all(&vm);
 }
 
