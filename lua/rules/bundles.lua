@@ -8,6 +8,7 @@ local store = require("rules.store")
 
 local bundles = {}
 
+local null <const> = tg.json.null
 local DIFF_BYTES_MAX <const> = 8 << 20
 
 -- The release's own rules, as a bundle.
@@ -38,14 +39,18 @@ function bundles.bundle(name)
   local bundle, err = store.bundle(name)
   if err then
     return nil, err
-  elseif bundle then
-    return bundle
   end
   local own = release()
   if own and own.id == name then
-    return own
+    if not bundle then
+      return own
+    end
+    bundle.hooks = own.hooks -- a release's row, which the rule keeper writes, does not say
   end
-  return nil, errors.not_found("bundle")
+  if not bundle then
+    return nil, errors.not_found("bundle")
+  end
+  return bundle
 end
 
 --- The files of a bundle, by path.
@@ -138,15 +143,13 @@ local function refused(found, given)
     places[file.path] = ("/files/%d/source"):format(i - 1)
   end
   for i, fault in ipairs(found) do
-    local line = math.tointeger(fault.line) or 0
-    local place = fault.path and fault.path ~= "" and fault.path or nil
     list[i] = {
-      pointer = place and places[place] or "/files", path = place, line = line > 0 and line or nil, what = fault.what,
+      pointer = places[fault.path] or "/files", path = fault.path, line = fault.line, what = fault.what,
       message = fault.message, detail = fault.message,
     }
   end
   local first = list[1]
-  local at = first.path and (first.line and ("%s:%d: "):format(first.path, first.line) or first.path .. ": ") or ""
+  local at = first.path ~= null and first.path .. (first.line ~= null and ":" .. first.line or "") .. ": " or ""
   local more = #list > 1 and (", and %d more: see errors"):format(#list - 1) or ""
   return { code = "input", type = "bundle_refused", detail = at .. first.message .. more, members = { errors = list } }
 end
@@ -157,14 +160,6 @@ local function paths_of(changes)
     paths[i] = change.path
   end
   return paths
-end
-
-local function hooks_of(checked)
-  local list = tg.json.array({})
-  for i, hook in ipairs(checked.hooks) do
-    list[i] = { hook = hook.hook, path = hook.path, cases = hook.n_cases or 0 }
-  end
-  return list
 end
 
 local function insert(bundle, files, record)
@@ -202,7 +197,7 @@ function bundles.publish(input, actor, record)
   if created then
     bundle, err = insert({
       id = checked.id, parent = not made.base.is_release and made.base.id or nil, author = actor,
-      note = input.note or "", hooks = hooks_of(checked), now = tg.time.now(),
+      note = input.note or "", hooks = checked.hooks, now = tg.time.now(),
     }, made.files, function(tx, row)
       row.changed = changed
       return record(tx, row)

@@ -35,7 +35,7 @@ function world.open(answers)
     end),
     check = note("check", a.check or function()
       return { id = world.NEW, ok = true, faults = {},
-        hooks = { { hook = "pricing.rate_usage", path = "pricing/rules.lua", n_cases = 2 } } }
+        hooks = { { hook = "pricing.rate_usage", path = "pricing/rules.lua", cases = 2 } } }
     end),
     call = note("call", a.call or function(_, input)
       local event = input.event

@@ -1,0 +1,226 @@
+# 46 - rules over the API: publish, compare, try, activate, go back; and each thing that must not happen.
+. tests/e2e/lib.sh
+fresh_server
+
+owner_key=$key
+make_key() { # NAME PERMISSIONS-JSON: its text in $made
+    key=$owner_key post /v1/api-keys "{\"name\": \"$1\", \"permissions\": $2}"
+    made=$(field .key)
+}
+put() { # PATH JSON [curl arguments…]
+    local path=$1 json=$2
+    shift 2
+    api PUT "$path" -H 'Content-Type: application/json' --data-binary "$json" "$@"
+}
+files() { # BASE PATH=FILE…: the body that publishes them
+    local base=$1 one args=()
+    shift
+    for one in "$@"; do args+=("$(jq -n --arg path "${one%%=*}" --rawfile source "${one#*=}" '{path: $path, source: $source}')"); done
+    jq -nc --arg base "$base" '{files: $ARGS.positional, base: $base}' --jsonargs "${args[@]}"
+}
+publish() { # BASE PATH=FILE…: the id in $bundle
+    files "$@" >"$dir/publish.json"
+    post /v1/rules/bundles "@$dir/publish.json"
+    bundle=$(field .id)
+}
+active() { # the revision in $revision, the bundle in $active
+    api GET /v1/rules/active
+    revision=$(field .revision) active=$(field .bundle)
+}
+activate() { # BUNDLE [MORE MEMBERS]
+    active
+    put /v1/rules/active "{\"bundle\": \"$1\", \"if_revision\": $revision${2:+, $2}}"
+}
+applied() { # REVISION: by every node
+    active
+    [ "$(json '[.nodes[] | select(.revision >= '"$1"')] | length')" = "$(json '.nodes | length')" ] && [ "$(json '.nodes | length')" -gt 0 ]
+}
+alert() { # what the active rules answer to one alert; $dry the body
+    dry='{"bundle": "'$1'", "hook": "alerts.evaluate", "input": {"alert": {"id": "a", "direction": "above", "threshold": "5"}, "value": "7", "at": 1784109600000000}}'
+    post /v1/rules/dry-run "$dry"
+}
+
+# --- what is there before anybody did anything
+api GET /v1/rules
+is "$status $(json '[.data[] | select(.name == "pricing.rate_usage") | .path, .on_failure]')" '200 ["pricing/rules.lua","park"]' \
+    "the hooks, and the file that decides each"
+is "$(json '[.data[] | select(.path == null) | .name]')" '[]' "every hook has a rule"
+active
+is "$status $revision $active" '200 0 release' "the release decides"
+api GET /v1/rules/activations
+is "$status $(json .)" '200 {"data":[],"next_cursor":null}' "nothing was ever activated"
+api GET '/v1/rules/bundles/release?files=true'
+is "$(field '.files[] | select(.path == "alerts/rules.lua") | .source' | sha256sum)" "$( (cat lua/alerts/rules.lua; echo) | sha256sum)" \
+    "the release is a bundle that can be read"
+
+# --- publishing
+{ cat lua/alerts/rules.lua && echo '-- the second'; } >"$dir/alerts.lua"
+publish active alerts/rules.lua="$dir/alerts.lua" && first=$bundle
+is "$status $(json '[.changed, .parent, (.hooks | length)]')" "201 [[\"alerts/rules.lua\"],null,$(grep -c '^hooks\[' lua/core/hooks.lua)]" \
+    "one file over the active bundle is a bundle"
+is "$(header location)" "/v1/rules/bundles/$first" "and has a place"
+publish active alerts/rules.lua="$dir/alerts.lua"
+is "$status $bundle" "200 $first" "the same files again are the same bundle"
+publish "$first" alerts/rules.lua=lua/alerts/rules.lua
+api GET "/v1/rules/bundles/release"
+is "$bundle" "$(field .id)" "with the release's files it is the release's bundle"
+{ cat "$dir/alerts.lua" && echo '-- and more'; } >"$dir/more.lua"
+publish "$first" alerts/rules.lua="$dir/more.lua"
+is "$(json '[.changed, .parent]')" "[[\"alerts/rules.lua\"],\"$first\"]" "a bundle is made of another"
+api GET "/v1/rules/bundles/$first?files=true"
+is "$(field '.files[] | select(.path == "alerts/rules.lua") | .source')" "$(cat "$dir/alerts.lua")" "its files are as they were sent"
+api GET "/v1/rules/bundles?limit=1"
+cursor=$(field .next_cursor)
+api GET "/v1/rules/bundles?limit=1&cursor=$cursor"
+is "$status $(json '[.data[].id]')" "200 [\"$first\"]" "bundles come page by page, newest first"
+api GET "/v1/rules/bundles/$first/diff"
+is "$status $(field '.files[].diff' | grep '^[-+]' | tail -n 1)" '200 +-- the second' "what it changes"
+api GET "/v1/rules/bundles/release/diff?to=$first"
+is "$(field '.files[].diff' | grep '^[-+]' | tail -n 1)" '--- the second' "and the other way round"
+post /v1/rules/diff "$(files active alerts/rules.lua="$dir/alerts.lua")"
+is "$status $(json '[.files[].path]')" '200 ["alerts/rules.lua"]' "files are compared before they are published"
+post /v1/rules/bundles "@$dir/publish.json" -H 'Idempotency-Key: k-1'
+post /v1/rules/bundles '{"files": []}' -H 'Idempotency-Key: k-1'
+[ "$status" = 422 ] || [ "$status" = 200 ]
+ok $? "a key goes with its request ($status)"
+
+# --- what is refused, with its place
+refused() { # NAME PATTERN of "pointer path:line what message" BASE PATH=FILE…
+    local name=$1 pattern=$2
+    shift 2
+    publish "$@"
+    like "$status $(field .type | sed 's,.*/,,') $(field '.errors[] | "\(.pointer) \(.path):\(.line) \(.what) \(.message)"')" \
+        "^422 bundle_refused .*$pattern" "$name"
+}
+bad() { # TEXT: a file of it
+    printf '%s' "$1" >"$dir/bad.lua"
+}
+bad $'return {\n  hook = \n}'
+refused "a syntax error" '/files/0/source alerts/rules.lua:3 syntax ' active alerts/rules.lua="$dir/bad.lua"
+bad $'local n = 0\nreturn { hook = "alerts.evaluate", api = 1, decide = function()\n  n = n + 1\n  return { state = { firing = false, run = n } }\nend }'
+refused "what keeps something between calls" '/files/0/source alerts/rules.lua:3 purity ' active alerts/rules.lua="$dir/bad.lua"
+refused "a path that leads elsewhere" 'path' active ../alerts/rules.lua="$dir/alerts.lua"
+bad 'return {}'
+refused "a bundle in which a hook has no rule" '/files/?.* .*alerts.evaluate' active alerts/rules.lua="$dir/bad.lua"
+sed 's/firing = true/firing = false/' lua/alerts/rules.lua >"$dir/bad.lua"
+refused "a rule whose golden cases fail" 'alerts/rules.lua:[0-9a-z]* case ' active alerts/rules.lua="$dir/bad.lua"
+post /v1/rules/bundles '{"files": [{"path": "x/rules.lua", "source": null}]}'
+problem 422 invalid_input "a file that is not there cannot be left out" /files/0/path
+post /v1/rules/bundles '{"files": [{"path": "x/rules.lua", "source": 7}]}'
+problem 422 invalid_input "a source that is no text" /files/0/source
+head -c 17000000 /dev/zero | tr '\0' x >"$dir/huge"
+post /v1/rules/bundles "@$dir/huge"
+is "$status" 413 "a body over 16 MiB"
+active
+is "$revision $active" '0 release' "nothing of it is active"
+
+# --- a dry run
+sed 's/^local function evaluate.*/&\n  cap.log.info("looked at", { value = input.value })/' lua/alerts/rules.lua >"$dir/dry.lua"
+alert release
+is "$status $(json '[.hook, .output.event, (.usecs >= 0), (.memory > 0), .log]')" '200 ["alerts.evaluate","fired",true,true,[]]' \
+    "a dry run tells what the release answers"
+alert "$first"
+is "$status $(field .bundle)" "200 $first" "and what a bundle answers that never was active"
+post /v1/rules/dry-run '{"bundle": "release", "hook": "alerts.evaluate", "input": {"alert": {"id": "a", "direction": "above", "threshold": "x"}, "value": "7", "at": 1}}'
+is "$status $(json '[(.error.message | type), .error.limit, has("output")]')" '200 ["string",false,false]' "a failure is an answer, with its message"
+post /v1/rules/dry-run '{"bundle": "release", "hook": "alerts.guess", "input": {}}'
+problem 422 invalid_input "a hook that is none" /hook
+post /v1/rules/dry-run "{\"bundle\": \"$(printf 'a%.0s' {1..64})\", \"hook\": \"alerts.evaluate\", \"input\": {}}"
+problem 422 invalid_input "a bundle that is none" /bundle
+
+# --- activation
+activate "$first"
+is "$status $(json .)" "200 {\"bundle\":\"$first\",\"previous\":\"release\",\"revision\":1}" "who is alone activates a bundle of their own"
+api GET /v1/rules/activations
+is "$(json '.data[0] | [.revision, .reason, .detail, .bundle]')" "[1,\"activate\",\"author_is_alone\",\"$first\"]" "and the history says that they were"
+until_true 5 applied 1
+ok $? "every node has it"
+is "$(json '[.nodes[] | .behind, .error] | unique')" '[null,false]' "and none is behind"
+is "$(json '[.nodes[0].threads[].revision] | unique')" '[1]' "nor any thread of it"
+alert active
+is "$(field .bundle)" "$first" "it decides"
+put /v1/rules/active "{\"bundle\": \"release\", \"if_revision\": 0}"
+problem 409 revision_moved "who looked too early is refused"
+is "$(json '[.revision, .bundle]')" "[1,\"$first\"]" "… and told what is active"
+activate "$first"
+is "$status $(field .revision)" '200 1' "what is active already changes nothing"
+sed 's/the second/the third/' "$dir/alerts.lua" >"$dir/third.lua"
+publish active alerts/rules.lua="$dir/third.lua" && second=$bundle
+active
+for i in 1 2 3 4 5 6; do
+    curl -s -o "$dir/race-$i" -w '%{http_code}\n' -X PUT -H "Authorization: Bearer $key" -H 'Content-Type: application/json' \
+        --data "{\"bundle\": \"$second\", \"if_revision\": $revision}" "http://127.0.0.1:$port/v1/rules/active" >"$dir/race-$i.status" &
+    pids[i]=$!
+done
+wait "${pids[@]}"
+is "$(sql 'SELECT MAX(revision), COUNT(*) FROM rule_activations')" $'2\t2' "of six at once one activates"
+like "$(sort "$dir"/race-?.status | uniq -c | tr -s ' \n' ' ')" '^ ?1 200 5 409 ?$' "the others are told"
+post /v1/rules/rollback '{}' -H 'Idempotency-Key: back-1'
+is "$status $(json .)" "200 {\"bundle\":\"$first\",\"previous\":\"$second\",\"revision\":3}" "one step back"
+post /v1/rules/rollback '{}' -H 'Idempotency-Key: back-1'
+is "$status $(field .revision) $(header idempotency-replayed)" '200 3 true' "once, however often it is sent"
+post /v1/rules/rollback '{"if_revision": 3}'
+is "$status $(json '[.bundle, .revision]')" '200 ["release",4]' "and another: to the release"
+post /v1/rules/rollback '{}'
+problem 409 nothing_to_roll_back "further back there is nothing"
+
+# --- a second person
+make_key reviewer '["rules:read", "rules:activate"]' && reviewer=$made
+activate "$second"
+problem 403 reviewer_is_author "who wrote a bundle does not activate it when somebody else can"
+key=$reviewer activate "$second"
+is "$status $(field .revision)" '200 5' "the other one does"
+key=$reviewer publish active alerts/rules.lua="$dir/alerts.lua"
+is "$status" 403 "and may not write"
+make_key reader '["rules:read"]' && reader=$made
+key=$reader activate release
+is "$status" 403 "who may only look activates nothing"
+key=$owner_key
+activate release
+is "$status $(field .bundle)" '200 release' "the release has no author"
+
+# --- the platform's alone
+make_company agency && agency=$id
+post /v1/api-keys "{\"name\": \"agency\", \"company\": \"$agency\"}"
+key=$(field .key)
+for path in /v1/rules /v1/rules/active /v1/rules/bundles "/v1/rules/bundles/$first" /v1/rules/shadow/report /v1/rules/backtests; do
+    api GET "$path"
+    problem 404 not_found "an agency finds nothing at $path"
+done
+activate release
+problem 404 not_found "nor can it activate"
+key=$owner_key
+
+# --- shadow and gate
+put /v1/rules/shadow "{\"bundle\": \"$second\", \"share\": \"0.25\"}"
+is "$status $(json '[.bundle, .share, .revision]')" "200 [\"$second\",\"0.25\",1]" "a quarter of the calls is seen by a bundle too"
+put /v1/rules/shadow "{\"bundle\": \"$second\"}"
+problem 422 invalid_input "a share is needed" /share
+api GET /v1/rules/shadow/report
+is "$status $(json '[.bundle, .hooks, .companies, .totals, .samples]')" "200 [\"$second\",[],[],[],[]]" "its report, when nobody has called"
+key=$reviewer activate "$second" '"gate": {"min_shadow_calls": 100}'
+problem 422 gate_refused "a gate that wants calls refuses"
+is "$(json .reasons)" '["0 calls were compared, at least 100 are wanted"]' "and says why"
+sql "INSERT INTO rule_shadow_totals (revision, node_id, hook, company, currency, same, different, errors, live_amount, candidate_amount, deltas)
+     VALUES (1, REPEAT('a', 16), 'pricing.rate_usage', 'co_00000000000000000000000000', 'USD', 60, 40, 0, 100, 102.5, '{\"0.0625\": 40}'),
+            (1, REPEAT('b', 16), 'pricing.rate_usage', 'co_00000000000000000000000000', 'USD', 100, 0, 0, 100, 100, '{}'),
+            (1, REPEAT('b', 16), 'alerts.evaluate', '', '', 7, 0, 1, 0, 0, '{}'),
+            (0, REPEAT('b', 16), 'alerts.evaluate', '', '', 9, 9, 9, 0, 0, '{}')"
+api GET /v1/rules/shadow/report
+is "$(json '.companies[0] | [.same, .different, .stored, .new, .difference, .percent, .p50, .p95, .max]')" \
+    '[160,40,"200","202.5","2.5","1.25","0","0.0625","0.0625"]' "the report adds the nodes up, in money"
+is "$(json '[.hooks[] | [.hook, .same, .different, .errors]]')" '[["alerts.evaluate",7,0,1],["pricing.rate_usage",160,40,0]]' "and in calls"
+key=$reviewer activate "$second" '"gate": {"max_increase_percent": "1.2499", "max_shadow_errors": 0}'
+is "$status $(json .reasons)" '422 ["1 calls failed, at most 0 may","co_00000000000000000000000000 pays 202.5 USD instead of 200: +1.25 %, allowed are 1.2499 %"]' \
+    "a gate on money and errors"
+key=$reviewer activate "$second" '"gate": {"max_increase_percent": "1.25", "max_shadow_errors": 1, "min_shadow_calls": 208}'
+is "$status $(field .bundle)" "200 $second" "inside of it the bundle is activated"
+api GET '/v1/rules/activations?limit=1'
+is "$(json '.data[0].gate')" '{"demanded":{"max_increase_percent":"1.25","max_shadow_errors":1,"min_shadow_calls":208},"found":{"calls":208,"errors":1}}' \
+    "what was demanded and found is kept"
+put /v1/rules/shadow '{"bundle": null}'
+is "$status $(json '[.bundle, .share]')" '200 [null,"0"]' "the shadow ends"
+
+stop_server
+is "$server_code" 0 "the server ends with 0"
+done_testing
