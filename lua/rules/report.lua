@@ -26,23 +26,27 @@ local function count_of(map)
   return n
 end
 
---- Adds the counts of `more` to `deltas`.
+--- Adds the counts of `more` to `deltas`. What was coarse once stays so: then in the end it does not matter in which
+-- pieces they came.
 ---@param deltas table<string, integer>
 ---@param more table<string, integer>
+---@param is_coarse boolean?
 ---@return table<string, integer> deltas at most DELTAS_MAX, or as many as two digits make
-function report.add_deltas(deltas, more)
+---@return boolean? is_coarse whether they are kept to two digits
+function report.add_deltas(deltas, more, is_coarse)
   for text, n in pairs(more) do
-    deltas[text] = (deltas[text] or 0) + n
+    local key = is_coarse and two_digits(text) or text
+    deltas[key] = (deltas[key] or 0) + n
   end
-  if count_of(deltas) <= DELTAS_MAX then
-    return deltas
+  if is_coarse or count_of(deltas) <= DELTAS_MAX then
+    return deltas, is_coarse
   end
   local coarse = {}
   for text, n in pairs(deltas) do
     local key = two_digits(text)
     coarse[key] = (coarse[key] or 0) + n
   end
-  return coarse
+  return coarse, true
 end
 
 -- The differences in ascending order, nothing among them, and how many there are.
@@ -129,7 +133,11 @@ function report.totals(groups)
     end
     total.stored = total.stored + tg.decimal.new(group.stored)
     total.new = total.new + tg.decimal.new(group.new)
-    total.deltas = total.deltas and group.deltas and report.add_deltas(total.deltas, group.deltas) or nil
+    if total.deltas and group.deltas then
+      total.deltas, total.is_coarse = report.add_deltas(total.deltas, group.deltas, total.is_coarse)
+    else
+      total.deltas = nil
+    end
   end
   table.sort(totals, function(a, b)
     return a.currency < b.currency
@@ -171,7 +179,9 @@ function report.add_page(sofar, page)
     end
     group.stored = tostring(tg.decimal.new(group.stored) + tg.decimal.new(more.stored))
     group.new = tostring(tg.decimal.new(group.new) + tg.decimal.new(more.new))
-    group.deltas = group.deltas and report.add_deltas(group.deltas, more.deltas)
+    if group.deltas then
+      group.deltas, group.is_coarse = report.add_deltas(group.deltas, more.deltas, group.is_coarse)
+    end
   end
   for _, sample in ipairs(page.samples) do
     if #sofar.samples < SAMPLES_MAX then

@@ -35,11 +35,8 @@ struct tg_batch *tg_batch_new(struct tg_sqlconn *conn, struct tg_deckstore *deck
 /* Forgets the attempt; keeps the memory for the next. */
 static void reset(struct tg_batch *b)
 {
-    for (size_t i = 0; i < b->n_companies; i++) {
-        tg_deck_unref(&b->companies[i].plan.deck);
-        json_decref(b->companies[i].plan.pricing);
-        free(b->companies[i].timezone);
-    }
+    for (size_t i = 0; i < b->n_companies; i++)
+        tg_rate_plan_deinit(&b->companies[i].plan);
     b->n_companies = 0;
     b->n_works = 0;
     tg_keymap_clear(&b->access);

@@ -14,7 +14,6 @@ struct tg_batch_company { /* a company whose usage is in the batch */
     bool has_wallet, is_locked;
     bool is_shared; /* more than one operation brought usage of it */
     char currency[4];
-    char *timezone; /* plan.timezone */
     struct tg_id deck_id;
     uint32_t deck_version; /* 0: no deck */
     struct tg_rate_plan plan;

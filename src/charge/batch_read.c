@@ -119,23 +119,6 @@ int tg_batch_read_keys(struct tg_batch *b, struct tg_err *err_r)
 
 /* --- companies and their decks ------------------------------------------------------------------------------------ */
 
-static void read_plan(struct tg_batch_company *company, const struct tg_dbval *zone, const struct tg_dbval *country,
-                      const struct tg_dbval *pricing)
-{
-    company->timezone = tg_memdup(zone->bytes, zone->len);
-    company->plan.timezone = company->timezone;
-    tg_id_format(company->id, "co", company->plan.company);
-    memcpy(company->plan.currency, company->currency, sizeof(company->currency));
-    if (country->type != TG_DB_NULL && country->len < sizeof(company->plan.country))
-        memcpy(company->plan.country, country->bytes, country->len);
-    if (pricing->type == TG_DB_NULL)
-        return;
-    json_error_t fault;
-    company->plan.pricing = json_loadb(pricing->bytes, pricing->len, 0, &fault);
-    if (!json_is_object(company->plan.pricing))
-        company->plan.fault = "the company's pricing parameters cannot be read";
-}
-
 static struct tg_batch_company *add_company(struct tg_batch *b)
 {
     if (b->n_companies == b->companies_capacity) {
@@ -160,7 +143,8 @@ static int on_company(const struct tg_dbval *c, size_t n_cells, void *arg)
     company->id = id;
     assert(c[2].len == 3);
     memcpy(company->currency, c[2].bytes, 3);
-    read_plan(company, &c[3], &c[4], &c[5]);
+    tg_rate_plan_load(&company->plan, &c[2], &c[3], &c[4], &c[5]);
+    tg_id_format(id, "co", company->plan.company);
     if (c[6].type != TG_DB_NULL && c[7].type != TG_DB_NULL && c[7].num > 0) {
         company->deck_id = id_of(&c[6]);
         company->deck_version = (uint32_t)c[7].num;

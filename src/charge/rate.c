@@ -2,15 +2,44 @@
 #include "charge/rate.h"
 
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <lauxlib.h>
 
 #include "base/jsonw.h"
 #include "base/log.h"
+#include "base/mem.h"
+#include "io/db.h"
 #include "rt/num.h"
 
 #define LINES_MAX 5000
+
+void tg_rate_plan_load(struct tg_rate_plan *plan, const struct tg_dbval *currency, const struct tg_dbval *timezone,
+                       const struct tg_dbval *country, const struct tg_dbval *pricing)
+{
+    json_error_t fault;
+    *plan = (struct tg_rate_plan){.timezone = tg_memdup(timezone->bytes, timezone->len)};
+    assert(currency->len == 3);
+    memcpy(plan->currency, currency->bytes, 3);
+    if (country->type != TG_DB_NULL && country->len < sizeof(plan->country))
+        memcpy(plan->country, country->bytes, country->len);
+    if (pricing->type == TG_DB_NULL)
+        return;
+    plan->pricing = json_loadb(pricing->bytes, pricing->len, 0, &fault);
+    if (!json_is_object(plan->pricing))
+        plan->fault = "the company's pricing parameters cannot be read";
+}
+
+void tg_rate_plan_deinit(struct tg_rate_plan *plan)
+{
+    tg_deck_unref(&plan->deck);
+    json_decref(plan->pricing);
+    free(plan->timezone);
+    *plan = (struct tg_rate_plan){.deck = NULL};
+}
+
+/* --- the input ----------------------------------------------------------------------------------------------------- */
 
 struct call {
     const struct tg_rate_plan *plan;
@@ -282,7 +311,8 @@ bool tg_rate_usage(struct tg_ruleset *rules, const struct tg_rate_plan *plan, st
         return true;
     out->len = len;
     out->bytes[len] = '\0';
-    TG_LOG_WARN("charge_rating_finished", TG_LOG_STR("event_id", event->event_id), TG_LOG_ERR(&err));
+    if (plan->company[0] != '\0')
+        TG_LOG_WARN("charge_rating_finished", TG_LOG_STR("event_id", event->event_id), TG_LOG_ERR(&err));
     park(event, TG_USAGE_FAILED, err.text, out);
     return err.code != TG_ERR_BUSY;
 }

@@ -23,15 +23,21 @@
 #include "rt/deck.h"
 #include "rt/ruleseat.h"
 
-struct tg_rate_plan { /* of one company; borrowed */
-    char company[TG_ID_TEXT_SIZE]; /* whose money it is, for the shadow (rt/shadow.h); "" nobody's */
+struct tg_rate_plan { /* of one company */
+    char company[TG_ID_TEXT_SIZE]; /* whose money it is, for the shadow (rt/shadow.h); "" nobody's: a trial */
     char currency[4];
     char country[3]; /* "" unknown */
-    const char *timezone; /* IANA */
+    char *timezone; /* IANA */
     json_t *pricing; /* the parameters, NULL none */
     struct tg_deck *deck; /* NULL: none, every lookup finds nothing */
-    const char *fault; /* not NULL: why this company's usage cannot be rated now */
+    const char *fault; /* literal, not NULL: why this company's usage cannot be rated now */
 };
+struct tg_dbval;
+/* Fills plan from columns of companies, but for company and deck. */
+void tg_rate_plan_load(struct tg_rate_plan *plan, const struct tg_dbval *currency, const struct tg_dbval *timezone,
+                       const struct tg_dbval *country, const struct tg_dbval *pricing);
+/* Gives back what it holds, the deck's reference, too. Zeroed is fine. */
+void tg_rate_plan_deinit(struct tg_rate_plan *plan);
 
 /* Decides status, billed_s and amount of event and appends its `rating` JSON to out. Never fails: what goes wrong is
  * the event's status. rules NULL: everything that needs a rule is 'failed'. False: the rule met a limit (which took

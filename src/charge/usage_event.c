@@ -352,6 +352,21 @@ static int read_call(struct reader *r, json_t *properties)
     return read_duration(r, properties);
 }
 
+static bool is_call(const struct tg_usage_event *event)
+{
+    return strcmp(event->meter, "call.seconds") == 0;
+}
+
+void tg_usage_event_read_call(struct tg_usage_batch *batch, struct tg_usage_event *event)
+{
+    struct reader r = {batch, event};
+    if (!is_call(event))
+        return;
+    json_t *properties = json_loadb(event->properties, event->properties_len, 0, NULL);
+    (void)read_call(&r, properties); /* it was read before: nothing is refused */
+    json_decref(properties);
+}
+
 /* --- identity and body -------------------------------------------------------------------------------------------- */
 
 static void hash_event(struct tg_usage_event *e)
@@ -382,7 +397,7 @@ void tg_usage_event_read(struct tg_usage_batch *batch, struct tg_usage_event *ev
     const bool is_cloudevent = json_object_get(object, "specversion") != NULL;
     if ((is_cloudevent ? read_cloudevent(&r, object) : read_plain(&r, object)) != 0)
         return;
-    if (strcmp(event->meter, "call.seconds") == 0) {
+    if (is_call(event)) {
         json_t *holder = is_cloudevent ? json_object_get(object, "data") : object;
         if (read_call(&r, json_object_get(holder, "properties")) != 0)
             return;

@@ -21,6 +21,7 @@ struct tg_ruleset {
     struct tg_rulestate *state;
     unsigned n_refs;
     struct tg_rules *live, *candidate;
+    struct tg_strbuf *log; /* of live; NULL: the log of all */
     bool is_mending, is_lost;
 };
 
@@ -165,6 +166,13 @@ const char *tg_ruleset_bundle(const struct tg_ruleset *set)
     return tg_bundle_id(set->state->bundle);
 }
 
+void tg_ruleset_set_log(struct tg_ruleset *set, struct tg_strbuf *log)
+{
+    assert(set->seat == NULL);
+    set->log = log;
+    tg_rules_set_log(set->live, log);
+}
+
 /* --- spoilt VMs --------------------------------------------------------------------------------------------------- */
 
 bool tg_ruleset_is_spoilt(const struct tg_ruleset *set)
@@ -176,7 +184,10 @@ int tg_ruleset_mend(struct tg_ruleset *set, struct tg_err *err_r)
 {
     assert(!set->is_lost && !set->is_mending);
     tg_rules_free(&set->live);
-    return tg_rules_new(set->state->host, set->state->bundle, 0, &set->live, err_r);
+    if (tg_rules_new(set->state->host, set->state->bundle, 0, &set->live, err_r) != 0)
+        return -1;
+    tg_rules_set_log(set->live, set->log);
+    return 0;
 }
 
 struct mending { /* on its way to a worker and back */

@@ -60,6 +60,8 @@ const char *tg_ruleset_bundle(const struct tg_ruleset *set); /* its id, hex */
 int tg_ruleset_call(struct tg_ruleset *set, const char *hook, const struct tg_rules_snapshot *snap,
                     tg_rules_push_fn *push, void *push_arg, tg_rules_read_fn *read, void *read_arg,
                     struct tg_rules_report *report_r, struct tg_err *err_r) TG_MUST_CHECK;
+/* Where the rules' log lines go instead of into the log; for a set of no seat. */
+void tg_ruleset_set_log(struct tg_ruleset *set, struct tg_strbuf *log);
 /* Whether calls can only answer BUSY. */
 bool tg_ruleset_is_spoilt(const struct tg_ruleset *set);
 /* Builds the VM anew, here. */

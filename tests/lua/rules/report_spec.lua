@@ -83,6 +83,23 @@ describe("pages of a backtest", function()
     assert.equal(2, #shown.samples)
   end)
 
+  it("add up to the same wherever one page ends and the next begins", function()
+    local function add_up(size)
+      local found = { groups = {}, samples = {} }
+      for from = 1, 900, size do
+        local deltas = {}
+        for i = from, math.min(900, from + size - 1) do
+          deltas[("0.00%03d"):format(i)] = 1
+        end
+        report.add_page(found, { samples = {}, companies = { { company = "co_1", currency = "USD", same = 0,
+          different = size, errors = 0, stored = "0", new = "1", deltas = deltas } } })
+      end
+      return found.groups[1].deltas
+    end
+    assert.same(add_up(900), add_up(7))
+    assert.same(add_up(900), add_up(250))
+  end)
+
   it("show the largest difference first, either way, and keep currencies apart", function()
     local shown = report.of_backtest({ samples = {}, groups = {
       group({ company = "a", new = "101" }), group({ company = "b", new = "90" }),
