@@ -93,7 +93,7 @@ end
 local REFUSED <const> = "`errors` names file (`path`), `line`, `what` and `message` of each fault"
 local MOVED <const> = "Somebody was first: `revision` and `bundle` say what is active"
 
-return openapi.section("rules", "Rules", {
+local operations <const> = {
   hooks = {
     summary = "The hooks, and the file that decides each",
     answers = {
@@ -115,7 +115,7 @@ return openapi.section("rules", "Rules", {
     body = schema.publish, answers = { [201] = published, [200] = published }, once = true,
     refusals = { [422] = REFUSED },
     example = { body = { files = {
-      { path = "pricing/rules.lua", source = 'return { hook = "pricing.rate_usage", api = 1, … }' },
+      { path = "pricing/lib/house.lua", source = 'return { connect_fee = "0.01" }\n' },
     }, note = "a new price list" } },
   },
   bundles = {
@@ -196,4 +196,11 @@ return openapi.section("rules", "Rules", {
     answers = { [200] = shapes.page(backtest) } },
   backtest = { summary = "How far a backtest is, and what it says of the money",
     answers = { [200] = v.object(with_report) } },
-})
+}
+
+for _, operation in pairs(operations) do
+  operation.refusals = operation.refusals or {}
+  operation.refusals[404] = "There is no such thing; for a company below the platform nothing of it is there"
+end
+
+return openapi.section("rules", "Rules", operations)
