@@ -154,6 +154,14 @@ local meter_cases = {
     },
     want = { status = "rated", billed_s = 66, total = "0.11" },
   },
+  {
+    name = "the plan's bounds hold for such a call too",
+    input = {
+      event = example("+12125550100", 600000),
+      plan = { prices = { ["call.seconds"] = { model = "per_unit", price = "0.10" } }, max_charge = "0.50" },
+    },
+    want = { total = "0.5", lines = { { amount = "1" }, { kind = "cap", amount = "-0.5" } } },
+  },
 }
 table.move(meter_cases, 1, #meter_cases, #rate_cases + 1, rate_cases)
 

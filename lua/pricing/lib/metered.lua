@@ -39,8 +39,10 @@ local function copy(map)
 end
 
 --- Charges a list of components, all or none.
+-- @param asked  {plan, state?, at_us, is_call?}: a call is bounded by the plan's min_charge and max_charge
 -- @return result of the shape of pricing.rate_components
-local function charge(list, plan, state, at_us, cap, lib)
+local function charge(list, asked, cap, lib)
+  local plan, state = asked.plan, asked.state
   local terms = lib.terms.of(plan, cap.decimal, lib, state and state.period)
   local prices, pack, options = plan.prices or {}, pack_of(plan, lib), plan.pack_options or {}
   local function pack_price(meter)
@@ -55,11 +57,15 @@ local function charge(list, plan, state, at_us, cap, lib)
     end
   end
   local total = terms:total(lines)
+  if asked.is_call and (plan.min_charge or plan.max_charge) then
+    total = lib.lines.limit(lines, total, plan, terms.places, terms.rounding, cap.decimal)
+  end
   return {
     status = "rated", billed_s = 0, lines = lines, total = total, counter_s = state and state.counter_s,
     meters = state and state.meters and meters,
     bundles = state and state.bundles and lib.bundles.left(state.bundles, {}),
-    balances = state and state.balances and lib.balances.take(state.balances, total, at_us, cap.decimal, lib.order),
+    balances = state and state.balances
+      and lib.balances.take(state.balances, total, asked.at_us, cap.decimal, lib.order),
   }
 end
 
@@ -93,7 +99,7 @@ local function rate_call(event, plan, state, cap, lib)
       return billed_s
     end
   end
-  local result = charge(parts, plan, state, event.answered_at, cap, lib)
+  local result = charge(parts, { plan = plan, state = state, at_us = event.answered_at, is_call = true }, cap, lib)
   result.billed_s = result.status == "rated" and billed_s or 0
   return result
 end
@@ -109,7 +115,7 @@ function metered.rate(event, plan, state, cap, lib)
   end
   local component = { meter = meter, quantity = event.quantity, cost = event.cost }
   component.own_key = event.properties and event.properties.own_key
-  return charge({ component }, plan, state, event.event_time or event.answered_at, cap, lib)
+  return charge({ component }, { plan = plan, state = state, at_us = event.event_time or event.answered_at }, cap, lib)
 end
 
 --- The hook pricing.rate_components.
@@ -127,7 +133,8 @@ function metered.rate_components(input, cap, lib)
   end
   local components = input.components or {}
   table.move(components, 1, #components, #list + 1, list)
-  local result = charge(list, plan, state, input.at or 0, cap, lib)
+  local asked = { plan = plan, state = state, at_us = input.at or 0, is_call = call ~= nil and #list > 0 }
+  local result = charge(list, asked, cap, lib)
   result.billed_s = result.status == "rated" and billed_s or 0
   return result
 end
