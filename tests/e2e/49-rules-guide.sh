@@ -26,7 +26,7 @@ step() { # N: what it prints in $out and $err, its exit code in $code; $bundle g
     ) >"$dir/out" 2>"$dir/err"
     code=$?
     out=$(cat "$dir/out") err=$(cat "$dir/err") bundle=$(cat "$dir/bundle" 2>/dev/null)
-    [ "$code" = 0 ] || printf '# step %s: %s\n' "$1" "$out" "$err"
+    [ "$code" = 0 ] || printf '# step %s: %s\n' "$1" "$err"
 }
 
 printf 'prefix,name,per_minute,connect_fee,initial_s,increment_s,effective_from,effective_to\n1,North America,0.05,0,60,60,2026-01-01T00:00:00Z,\n' >"$dir/deck.csv"
