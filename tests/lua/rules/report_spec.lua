@@ -34,6 +34,15 @@ describe("a group", function()
     assert.same({ min = "-2", p50 = "0", p95 = "0.5", max = "0.5" }, spread)
   end)
 
+  it("has the value at the rank as its percentile", function()
+    local deltas = {}
+    for i = 1, 100 do
+      deltas[tostring(i)] = 1
+    end
+    local spread = report.spread(group({ same = 0, different = 100, deltas = deltas }))
+    assert.same({ min = "1", p50 = "50", p95 = "95", max = "100" }, spread)
+  end)
+
   it("has no spread when nothing was compared", function()
     assert.same({}, report.spread(group({ same = 0, different = 0, deltas = {} })))
   end)
