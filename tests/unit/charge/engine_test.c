@@ -370,6 +370,23 @@ TEST(swapped_rules_price_the_next_batch_and_a_rule_that_fails_parks_the_event)
     tg_loop_free(&loop);
 }
 
+TEST(rules_that_the_database_has_not_confirmed_price_nothing)
+{
+    struct tg_engine *engine = engine_begin();
+    struct tg_loop *loop = tg_loop_new();
+    struct tg_luasource *src = source_with("return {status = 'not_billable', lines = {}}");
+    struct tg_err err = {0};
+    const char *event = call_event("unconfirmed", NULL, "+12125550100", "1");
+    ok(rules_set_as(src, 1, false, &err) == 0, "%s", err.text);
+    contains(ask(engine, loop, world.agency, event), "upstream: ");
+    is_int(DB_INT("SELECT COUNT(*) FROM usage_events WHERE event_id = 'unconfirmed'"), 0);
+    ok(rules_set(src, 1, &err) == 0, "%s", err.text);
+    contains(ask(engine, loop, world.agency, event), "\"not_billable\":1");
+    tg_luasource_unref(&src);
+    tg_engine_free(&engine);
+    tg_loop_free(&loop);
+}
+
 TEST(a_company_whose_usage_meets_the_limits_of_rules_costs_the_others_nothing)
 {
     struct tg_engine *engine = engine_begin();

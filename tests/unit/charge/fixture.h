@@ -155,15 +155,21 @@ struct request {
     struct tg_err err;
 };
 
-/* The rules of src, as if the database had said so; waits until every seat has them. */
-static inline int rules_set(struct tg_luasource *src, uint64_t revision, struct tg_err *err_r)
+/* The rules of src; waits until every seat has them. */
+static inline int rules_set_as(struct tg_luasource *src, uint64_t revision, bool is_confirmed, struct tg_err *err_r)
 {
-    struct tg_rulestate state = {.host = src, .revision = revision, .is_confirmed = true};
+    struct tg_rulestate state = {.host = src, .revision = revision, .is_confirmed = is_confirmed};
     if (tg_bundle_of_source(src, &state.bundle, err_r) != 0)
         return -1;
     const int status = tg_rulebook_set(world.book, &state, err_r);
     tg_bundle_unref(&state.bundle);
     return status == 0 && tg_rulebook_is_applied(world.book, 5000) ? 0 : -1;
+}
+
+/* As if the database had said so. */
+static inline int rules_set(struct tg_luasource *src, uint64_t revision, struct tg_err *err_r)
+{
+    return rules_set_as(src, revision, true, err_r);
 }
 
 static inline struct tg_engine *engine_begin_with(const struct tg_engine_settings *set)
