@@ -23,6 +23,15 @@
 #define TEXT_MAX (64 * 1024) /* result of string.rep */
 #define SORTED_TEXT_MAX 256
 
+#define LONG_LIST_MIN 1000 /* entries: above, a function may take a millisecond */
+
+/* Has the clock looked at after the next instruction: a hundred of these would take too long. */
+static void look_soon(lua_State *L, lua_Integer n)
+{
+    if (n > LONG_LIST_MIN && lua_gethookmask(L) == LUA_MASKCOUNT)
+        lua_sethook(L, lua_gethook(L), LUA_MASKCOUNT, 1);
+}
+
 /* --- base ---------------------------------------------------------------------------------------------------------- */
 
 /* As in Lua, but what a limit interrupted stays interrupted. Upvalue: the caps. */
@@ -157,7 +166,9 @@ static int l_pairs(lua_State *L)
     lua_settop(L, 1);
     lua_pushvalue(L, 1);
     (void)tg_frozen_open(L, 2);
-    push_sorted_keys(L, 2, count_entries(L, 2));
+    const lua_Integer n = count_entries(L, 2);
+    push_sorted_keys(L, 2, n);
+    look_soon(L, n);
     lua_pushinteger(L, 0);
     lua_pushvalue(L, 2);
     lua_pushcclosure(L, l_next_sorted, 3);
@@ -187,6 +198,7 @@ static int l_next(lua_State *L)
             found = true;
         }
     }
+    look_soon(L, n);
     if (!found) {
         lua_pushnil(L);
         return 1;
@@ -313,6 +325,7 @@ static int l_sort(lua_State *L)
             return luaL_error(L, "table.sort: texts have at most %d bytes", SORTED_TEXT_MAX);
         lua_pop(L, 1);
     }
+    look_soon(L, n);
     return l_bounded(L);
 }
 

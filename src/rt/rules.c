@@ -19,6 +19,8 @@
 #include "rt/vm.h"
 
 #define HOOK_COUNT 100
+#define HOOK_COUNT_SLOW 10
+#define SLOW_US 1000 /* for HOOK_COUNT instructions, which take one microsecond */
 #define BUILD_DEADLINE_US 2000000
 #define BUILD_MEMORY (64u << 20)
 #define TRACE_LINES_MAX 12
@@ -53,9 +55,9 @@ static struct tg_rules *rules_of(lua_State *L)
 
 /* A thread that was not scheduled for 20 ms is no fault of the rule. Half of the budget passes by the clock on the
  * wall, which is cheap to ask; the other half must be spent on the processor. */
-static bool is_over(struct tg_rules *rules)
+static bool is_over(struct tg_rules *rules, uint64_t now_us)
 {
-    if (tg_clock_mono_us() < rules->deadline_us)
+    if (now_us < rules->deadline_us)
         return false;
     uint64_t cpu_us = tg_clock_thread_cpu_us();
     if (rules->cpu_deadline_us == 0)
@@ -63,16 +65,23 @@ static bool is_over(struct tg_rules *rules)
     return cpu_us >= rules->cpu_deadline_us;
 }
 
-/* After the first kill it fires at every instruction, so that no loop around a pcall goes on. */
+/* Instructions that take long by themselves (comparing texts of a megabyte) are looked at more often from then on. After
+ * the first kill it fires at every instruction, so that no loop around a pcall goes on. */
 static void on_count(lua_State *L, lua_Debug *ar)
 {
     struct tg_rules *rules = rules_of(L);
+    const uint64_t now_us = tg_clock_mono_us();
     (void)ar;
-    if (!rules->caps.killed && !is_over(rules))
-        return;
-    rules->caps.killed = true;
-    lua_sethook(L, on_count, LUA_MASKCOUNT, 1);
-    luaL_error(L, "the rule ran longer than %d ms", (int)(rules->budget_us / 1000));
+    if (rules->caps.killed || is_over(rules, now_us)) {
+        rules->caps.killed = true;
+        lua_sethook(L, on_count, LUA_MASKCOUNT, 1);
+        luaL_error(L, "the rule ran longer than %d ms", (int)(rules->budget_us / 1000));
+    }
+    if (now_us - rules->looked_us > SLOW_US)
+        rules->hook_count = HOOK_COUNT_SLOW;
+    rules->looked_us = now_us;
+    if (lua_gethookcount(L) != rules->hook_count)
+        lua_sethook(L, on_count, LUA_MASKCOUNT, rules->hook_count);
 }
 
 /* Where the error came from, innermost first, into rules->trace: a line of "pricing/lib/tiers.lua:12 in split" for each
@@ -107,6 +116,8 @@ static int run_protected(struct tg_rules *rules, lua_CFunction function, void *a
     rules->began_us = tg_clock_mono_us();
     rules->deadline_us = rules->began_us + budget_us / 2;
     rules->cpu_deadline_us = 0;
+    rules->looked_us = rules->began_us;
+    rules->hook_count = HOOK_COUNT;
     rules->caps.killed = false;
     rules->caps.n_logged = 0;
     rules->memory_peak = rules->memory;

@@ -30,6 +30,8 @@ struct tg_rules {
     uint64_t began_us; /* monotonic */
     uint64_t deadline_us; /* monotonic: when on_count looks closer */
     uint64_t cpu_deadline_us; /* of the thread; 0: not looked yet */
+    uint64_t looked_us; /* monotonic: when on_count looked last */
+    int hook_count; /* instructions until it looks again */
     uint32_t budget_us;
     size_t memory, memory_max, memory_peak;
     char trace[1024]; /* of the running call's failure */

@@ -101,7 +101,8 @@ TEST(wrong_arguments_raise)
     contains(gives("return pcall(tg.rules.dry_run, {hook = 'a.b', input = {}, bundle = {{}}})"),
              "a file without a path");
     contains(gives("return pcall(tg.rules.check, {{path = 'x', source = 7}})"), "a file without a source");
-    contains(gives("return show(tg.rules.dry_run{hook = 'a.b', input = {n = 0.5}})"), "a float (use an integer or a decimal) at /n");
+    contains(gives("return show(tg.rules.dry_run{hook = 'a.b', input = {n = 0.5}})"),
+             "a float (use an integer or a decimal) at /n");
     contains(gives("return pcall(table.sort, {1, 2}, function() tg.rules.check({}) end)"), "false");
 }
 

@@ -1,0 +1,9 @@
+-- The same with another function.
+-- must: limit
+return { hook = "attack.run", api = 1, decide = function()
+  local s = ("x"):rep(65536)
+  s = s .. s .. s .. s
+  while true do
+    s:reverse()
+  end
+end }
