@@ -197,10 +197,10 @@ hooks["pricing.rate_components"] = {
       duration_ms = "integer",
       properties = maybe(map("any")),
     }, "what a price pack makes its own parts of")),
-    components = maybe(list(record({
+    components = maybe(list(open({
       meter = a("string", "telephony, stt, llm.tokens.in, llm.tokens.out, llm.tokens.cached, tts.characters, platform"),
       quantity = "decimal?",
-      duration_ms = a("integer?", "instead of a quantity: billed in blocks of seconds", 0),
+      duration_ms = a("integer?", "instead of a quantity: billed in blocks of seconds"),
       cost = a("decimal?", "what the provider took"),
       own_key = a("boolean?", "the customer pays the provider: free"),
       price = a("any?", "an amount, or a table as in plan.prices; absent: the plan's or the pack's"),
@@ -213,9 +213,9 @@ hooks["pricing.rate_components"] = {
     at = "time?",
   }),
   output = record({
-    status = one_of({ "rated", "not_billable", "no_rate" }),
-    error = a("string?", "no_price"),
-    meter = a("string?", "what has no price; then nothing has"),
+    status = one_of({ "rated", "no_rate", "failed" }),
+    error = a("string?", "no_price, invalid_duration"),
+    meter = a("string?", "of which component; then nothing has a price"),
     billed_s = a("integer", "of the call", 0),
     total = a("decimal", "sum of the lines"),
     lines = list(price_line, nil, 1000),

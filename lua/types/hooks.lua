@@ -458,6 +458,7 @@
 ---@field per? integer  price is for so many
 ---@field price? any  an amount, or a table as in plan.prices; absent: the plan's or the pack's
 ---@field quantity? tg.Decimal|string
+---@field [string] any
 
 ---@class pricing.rate_components.Input.plan  the company's parameters, see pricing/rating.md
 ---@field country? string  ISO 3166; how numbers are dialled there
@@ -490,11 +491,11 @@
 ---@field billed_s integer  of the call
 ---@field bundles? table<string, integer>
 ---@field counter_s? integer
----@field error? string  no_price
+---@field error? string  no_price, invalid_duration
 ---@field lines pricing.rate_components.Result.lines[]
----@field meter? string  what has no price; then nothing has
+---@field meter? string  of which component; then nothing has a price
 ---@field meters? table<string, any>  state.meters afterwards
----@field status "rated"|"not_billable"|"no_rate"
+---@field status "rated"|"no_rate"|"failed"
 ---@field total tg.Decimal  sum of the lines
 
 ---@class pricing.rate_components.Result.lines

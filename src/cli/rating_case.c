@@ -2,149 +2,18 @@
 #include "cli/rating_case.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-#include <lauxlib.h>
 
 #include "base/clock.h"
 #include "base/decimal.h"
 #include "cli/mapfile.h"
+#include "cli/rating_input.h"
 #include "rt/deckcsv.h"
 #include "rt/fxtable.h"
 
 #define CHARGE_DECIMALS 6
 #define DAY_S 86400
 #define FX_FILE "eurofxref-hist.csv"
-
-/* --- reading the input ------------------------------------------------------------------------------------------------ */
-
-static int read_time(const json_t *json, const char *name, int64_t *us_r, struct tg_err *err_r)
-{
-    const json_t *value = json_object_get(json, name);
-    struct tg_err err;
-    if (value == NULL || json_is_null(value))
-        return 0;
-    if (!json_is_string(value) || tg_time_parse(json_string_value(value), json_string_length(value), us_r, &err) != 0)
-        return tg_err_set(err_r, TG_ERR_INPUT, "%s: a time like 2026-07-15T10:00:00Z expected", name);
-    return 1;
-}
-
-static int read_decimal(const json_t *json, const char *name, struct tg_decimal *d_r, struct tg_err *err_r)
-{
-    const json_t *value = json_object_get(json, name);
-    struct tg_err err;
-    if (value == NULL || json_is_null(value))
-        return 0;
-    if (!json_is_string(value) || tg_decimal_parse(json_string_value(value), json_string_length(value), d_r, &err) != 0)
-        return tg_err_set(err_r, TG_ERR_INPUT, "%s: an amount as a text expected", name);
-    return 0;
-}
-
-static int read_seconds(const json_t *json, const char *name, uint32_t absent, uint32_t *s_r, struct tg_err *err_r)
-{
-    const json_t *value = json_object_get(json, name);
-    *s_r = absent;
-    if (value == NULL || json_is_null(value))
-        return 0;
-    if (!json_is_integer(value) || json_integer_value(value) < 0 || json_integer_value(value) > TG_DECK_SECONDS_MAX)
-        return tg_err_set(err_r, TG_ERR_INPUT, "%s: whole seconds expected", name);
-    *s_r = (uint32_t)json_integer_value(value);
-    return 0;
-}
-
-static int read_steps(const json_t *json, struct tg_deck_row *row, struct tg_deck_step *steps, struct tg_err *err_r)
-{
-    const json_t *list = json_object_get(json, "steps");
-    if (json_array_size(list) > TG_DECK_STEPS_MAX)
-        return tg_err_set(err_r, TG_ERR_INPUT, "steps: at most %d", TG_DECK_STEPS_MAX);
-    for (size_t i = 0; i < json_array_size(list); i++)
-        if (read_seconds(json_array_get(list, i), "after_s", 0, &steps[i].after_s, err_r) != 0 ||
-            read_decimal(json_array_get(list, i), "per_minute", &steps[i].per_minute, err_r) != 0)
-            return -1;
-    row->n_steps = (uint8_t)json_array_size(list);
-    row->steps = steps;
-    return 0;
-}
-
-static int copy_text(const json_t *json, const char *name, char *to, size_t size, struct tg_err *err_r)
-{
-    const char *text = json_string_value(json_object_get(json, name));
-    if (snprintf(to, size, "%s", text == NULL ? "" : text) >= (int)size)
-        return tg_err_set(err_r, TG_ERR_INPUT, "%s: at most %zu characters", name, size - 1);
-    return 0;
-}
-
-static int read_row(const json_t *json, struct tg_deck_row *row, struct tg_deck_step *steps, struct tg_err *err_r)
-{
-    *row = (struct tg_deck_row){.from_us = INT64_MIN, .to_us = INT64_MAX};
-    if (copy_text(json, "prefix", row->prefix, sizeof(row->prefix), err_r) != 0 ||
-        copy_text(json, "when", row->when, sizeof(row->when), err_r) != 0 ||
-        read_decimal(json, "per_minute", &row->per_minute, err_r) != 0 ||
-        read_decimal(json, "connect_fee", &row->connect_fee, err_r) != 0 ||
-        read_seconds(json, "initial_s", 1, &row->initial_s, err_r) != 0 ||
-        read_seconds(json, "increment_s", 1, &row->increment_s, err_r) != 0 ||
-        read_seconds(json, "min_s", 0, &row->min_s, err_r) != 0 || read_time(json, "from", &row->from_us, err_r) < 0 ||
-        read_time(json, "to", &row->to_us, err_r) < 0)
-        return -1;
-    row->blocked = json_is_true(json_object_get(json, "blocked"));
-    return read_steps(json, row, steps, err_r);
-}
-
-static int read_deck(const json_t *list, struct tg_deck **deck_r, struct tg_err *err_r)
-{
-    struct tg_deck_builder *builder = tg_deck_builder_new();
-    for (size_t i = 0; i < json_array_size(list); i++) {
-        struct tg_deck_row row;
-        struct tg_deck_step steps[TG_DECK_STEPS_MAX] = {{0}};
-        if (read_row(json_array_get(list, i), &row, steps, err_r) != 0 ||
-            tg_deck_builder_add(builder, &row, err_r) != 0) {
-            tg_deck_builder_free(&builder);
-            return -1;
-        }
-    }
-    return tg_deck_build(&builder, deck_r, err_r);
-}
-
-/* The event as the rule takes it: times in µs. */
-static json_t *read_event(const json_t *event, struct tg_err *err_r)
-{
-    int64_t answered_us = 0;
-    json_t *copy = json_copy((json_t *)event);
-    if (read_time(event, "answered_at", &answered_us, err_r) < 0) {
-        json_decref(copy);
-        return NULL;
-    }
-    json_object_set_new(copy, "answered_at", json_integer(answered_us));
-    if (json_object_get(copy, "status") == NULL)
-        json_object_set_new(copy, "status", json_string("answered"));
-    return copy;
-}
-
-/* Turns the `expires` of each entry of the list into µs. */
-static int convert_expiries(json_t *list, struct tg_err *err_r)
-{
-    for (size_t i = 0; i < json_array_size(list); i++) {
-        int64_t us;
-        json_t *entry = json_array_get(list, i);
-        int status = read_time(entry, "expires", &us, err_r);
-        if (status < 0)
-            return -1;
-        if (status > 0)
-            json_object_set_new(entry, "expires", json_integer(us));
-    }
-    return 0;
-}
-
-static json_t *read_state(const json_t *state, struct tg_err *err_r)
-{
-    json_t *copy = state == NULL ? json_object() : json_deep_copy(state);
-    if (convert_expiries(json_object_get(copy, "bundles"), err_r) == 0 &&
-        convert_expiries(json_object_get(copy, "balances"), err_r) == 0)
-        return copy;
-    json_decref(copy);
-    return NULL;
-}
 
 /* --- one call of a rule --------------------------------------------------------------------------------------------------- */
 
@@ -225,27 +94,32 @@ static void close_rating(struct rating *rating)
     json_decref(rating->state);
 }
 
+static int read_places(const json_t *plan, int *places_r, struct tg_err *err_r)
+{
+    const json_t *value = json_object_get(plan, "charge_decimals");
+    const json_int_t places = json_is_integer(value) ? json_integer_value(value) : CHARGE_DECIMALS;
+    if (places < 0 || places > TG_DECIMAL_PLACES)
+        return tg_err_set(err_r, TG_ERR_INPUT, "charge_decimals: 0 to %d expected", TG_DECIMAL_PLACES);
+    *places_r = (int)places;
+    return 0;
+}
+
 static int open_rating(const json_t *input, struct rating *rating, struct tg_err *err_r)
 {
     const json_t *plan = json_object_get(input, "plan");
     *rating = (struct rating){0};
     if (!json_is_object(plan))
         return tg_err_set(err_r, TG_ERR_INPUT, "input.plan: an object expected");
-    if (read_deck(json_object_get(plan, "deck"), &rating->deck, err_r) != 0)
+    if (read_places(plan, &rating->places, err_r) != 0 ||
+        tg_rating_read_deck(json_object_get(plan, "deck"), &rating->deck, err_r) != 0)
         return -1;
-    rating->state = read_state(json_object_get(input, "state"), err_r);
+    rating->state = tg_rating_read_state(json_object_get(input, "state"), err_r);
     if (rating->state == NULL) {
         tg_deck_unref(&rating->deck);
         return -1;
     }
     rating->plan = json_copy((json_t *)plan);
     json_object_del(rating->plan, "deck");
-    const json_t *places = json_object_get(plan, "charge_decimals");
-    rating->places = json_is_integer(places) ? (int)json_integer_value(places) : CHARGE_DECIMALS;
-    if (rating->places < 0 || rating->places > TG_DECIMAL_PLACES) {
-        close_rating(rating);
-        return tg_err_set(err_r, TG_ERR_INPUT, "charge_decimals: 0 to %d expected", TG_DECIMAL_PLACES);
-    }
     return 0;
 }
 
@@ -265,7 +139,7 @@ static void carry(json_t *state, const json_t *result, const char *list_name, co
 static json_t *rate_event(const struct tg_rating_runner *runner, struct rating *rating, const json_t *event,
                           struct tg_err *err_r)
 {
-    json_t *converted = read_event(event, err_r);
+    json_t *converted = tg_rating_read_event(event, err_r);
     if (converted == NULL)
         return NULL;
     if (json_object_get(rating->plan, "tiers") != NULL && json_object_get(rating->state, "counter_s") == NULL)
@@ -387,9 +261,11 @@ static int run_import_deck(const struct tg_rating_runner *runner, const json_t *
 static int run_components(const struct tg_rating_runner *runner, const json_t *input, json_t **actual_r,
                           struct tg_err *err_r)
 {
-    (void)err_r;
+    int places;
+    if (read_places(json_object_get(input, "plan"), &places, err_r) != 0)
+        return -1;
     *actual_r = call_rule(runner->rules, "pricing.rate_components", no_snapshot, (json_t *)input);
-    format_result(*actual_r, CHARGE_DECIMALS);
+    format_result(*actual_r, places);
     return 1;
 }
 
@@ -422,7 +298,7 @@ static int run_max_usage(const struct tg_rating_runner *runner, const json_t *in
     struct rating rating;
     const json_t *call = json_object_get(input, "call");
     int64_t answered_us = 0;
-    if (read_time(call, "answered_at", &answered_us, err_r) < 0 || open_rating(input, &rating, err_r) != 0)
+    if (tg_rating_read_time(call, "answered_at", &answered_us, err_r) < 0 || open_rating(input, &rating, err_r) != 0)
         return -1;
     json_t *ask = json_pack("{s:{s:s, s:O*, s:I}, s:O, s:O, s:I, s:i, s:O*}", "call", "call_id", "case", "to",
                             json_object_get(call, "to"), "at", (json_int_t)answered_us, "plan", rating.plan, "state",

@@ -50,8 +50,14 @@ local function charge(list, asked, cap, lib)
   end
   local lines, meters = {}, copy(state and state.meters)
   for _, component in ipairs(list) do
-    if lib.components.charge(lines, component, prices, pack_price, terms, meters) == nil then
-      local nothing = lib.calls.charge_nothing(state, "no_rate", "no_price", cap, lib)
+    local status, why
+    if (component.duration_ms or 0) < 0 then
+      status, why = "failed", "invalid_duration"
+    elseif lib.components.charge(lines, component, prices, pack_price, terms, meters) == nil then
+      status, why = "no_rate", "no_price"
+    end
+    if status then
+      local nothing = lib.calls.charge_nothing(state, status, why, cap, lib)
       nothing.meter = component.meter
       return nothing
     end

@@ -47,7 +47,7 @@ static size_t run_file(const char *path, const char *decks, const char *fx)
 TEST(our_own_cases_pass)
 {
     if (load_rules())
-        is_uint(run_file("tests/fixtures/rating/cases.json", "tests/fixtures/rating", "tests/fixtures/rating/fx"), 61);
+        is_uint(run_file("tests/fixtures/rating/cases.json", "tests/fixtures/rating", "tests/fixtures/rating/fx"), 63);
 }
 
 TEST(the_cases_of_the_design_pass)
@@ -108,6 +108,7 @@ TEST(a_case_that_cannot_be_read_says_which_field)
         {"{\"op\":\"import_deck\",\"input\":{}}", "input.file"},
         {"{\"op\":\"max_usage\",\"input\":{\"call\":{\"answered_at\":\"now\"}}}", "answered_at"},
         {"{\"op\":\"max_usage\",\"input\":{\"call\":{}}}", "input.plan"},
+        {"{\"op\":\"components\",\"input\":{\"plan\":{\"charge_decimals\":-1}}}", "charge_decimals"},
         {"{\"op\":\"fx\",\"input\":{\"date\":\"2026-02-30\"}}", "date"},
         {"{\"op\":\"fx\",\"input\":{\"date\":\"2026-02-28\"}}", "eurofxref-hist.csv"},
         {"{\"op\":\"import_deck\",\"input\":{\"file\":\"not-there.csv\"}}", "not-there.csv"},
