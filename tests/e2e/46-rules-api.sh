@@ -221,6 +221,33 @@ is "$(json '.data[0].gate')" '{"demanded":{"max_increase_percent":"1.25","max_sh
 put /v1/rules/shadow '{"bundle": null}'
 is "$status $(json '[.bundle, .share]')" '200 [null,"0"]' "the shadow ends"
 
+# --- a backtest
+cat >"$dir/deck.csv" <<END
+prefix,name,per_minute,connect_fee,initial_s,increment_s
+1,North America,0.0120,0,60,60
+END
+make_deck prices "$dir/deck.csv"
+make_company client "\"rate_deck\": \"$deck\"" && client=$id
+event e1 "{company: \"$client\"}" | jq -c '., (.event_id = "e2")' >"$dir/events"
+post /v1/usage "@$dir/events" -H 'Content-Type: application/x-ndjson'
+is "$(field .accepted)" 2 "there is usage"
+period='"from": "2026-07-01T00:00:00Z", "to": "2026-08-01T00:00:00Z"'
+post /v1/rules/backtests "{\"bundle\": \"$first\", $period}"
+backtest=$(field .id)
+is "$status $(json '[.state, .events_done]')" '202 ["waiting",0]' "a backtest is asked for"
+is_finished() {
+    api GET "/v1/rules/backtests/$backtest"
+    [ "$(field .state)" = done ] || [ "$(field .state)" = failed ]
+}
+until_true 20 is_finished
+is "$(json '[.state, .events, .events_done, .error]')" '["done",2,2,null]' "and done"
+is "$(json '[.report.same, .report.different, .report.errors, .report.totals[0].difference]')" '[2,0,0,"0"]' "rules that say the same cost the same"
+key=$reviewer activate "$first" "\"gate\": {\"backtest\": \"$backtest\", \"max_increase_percent\": \"0\", \"min_shadow_calls\": 2}"
+is "$status $(field .bundle)" "200 $first" "it opens a gate"
+api GET /v1/rules/backtests
+is "$status $(json '[.data[].id]')" "200 [\"$backtest\"]" "backtests are listed"
+post /v1/rules/backtests "{\"bundle\": \"release\", \"from\": \"2026-08-01T00:00:00Z\", \"to\": \"2026-07-01T00:00:00Z\"}"
+problem 422 invalid_input "a time that ends before it begins" /to
 stop_server
 is "$server_code" 0 "the server ends with 0"
 done_testing
