@@ -125,7 +125,7 @@ size_t tg_id_format(struct tg_id id, const char *prefix, char out[static TG_ID_T
     high >>= 1;
     for (int i = 12; i >= 0; i--, high >>= 5)
         text[i] = alphabet[high & 31];
-    text[SUFFIX_LEN] = '\0';
+    out[len + SUFFIX_LEN] = '\0';
     return len + SUFFIX_LEN;
 }
 
