@@ -4,18 +4,20 @@
 -- promises of it.
 local health = require("health.service")
 local openapi = require("core.openapi")
-local service = require("identity.service")
+local sessions_service = require("sessions.service")
 
 local catalog = openapi.feature("catalog")
 local charging = openapi.feature("charging")
 local document = openapi.feature("document")
 local identity = openapi.feature("identity")
 local rules = openapi.feature("rules")
+local sessions = openapi.feature("sessions")
+local users = openapi.feature("users")
 
 local MIB <const> = 1 << 20
 
 return {
-  authenticate = service.authenticate,
+  authenticate = sessions_service.authenticate,
   ready = health.ready,
   routes = openapi.routes({
     { method = "GET", path = "/v1/hello", operation = document.hello, public = "it says hello, and no more" },
@@ -30,6 +32,27 @@ return {
     { method = "POST", path = "/v1/api-keys", operation = identity.create_key, permission = "api_keys:write" },
     { method = "GET", path = "/v1/api-keys", operation = identity.keys, permission = "api_keys:read" },
     { method = "DELETE", path = "/v1/api-keys/{id}", operation = identity.revoke_key, permission = "api_keys:write" },
+
+    { method = "POST", path = "/v1/auth/login", operation = sessions.login, public = "who signs in has nothing yet" },
+    { method = "POST", path = "/v1/auth/reset", operation = sessions.ask_reset, public = "who has lost the password" },
+    { method = "POST", path = "/v1/auth/password", operation = sessions.choose_password,
+      public = "the code of the letter says who it is" },
+    { method = "PUT", path = "/v1/auth/password", operation = sessions.change_password, permission = "me:write" },
+    { method = "POST", path = "/v1/auth/reauthenticate", operation = sessions.reauthenticate, permission = "me:write" },
+    { method = "POST", path = "/v1/auth/logout", operation = sessions.logout, permission = "me:write" },
+    { method = "GET", path = "/v1/sessions", operation = sessions.sessions, permission = "me:read" },
+    { method = "DELETE", path = "/v1/sessions/{id}", operation = sessions.revoke, permission = "me:write" },
+
+    { method = "POST", path = "/v1/users", operation = users.create_user, permission = "users:write" },
+    { method = "GET", path = "/v1/users", operation = users.users, permission = "users:read" },
+    { method = "GET", path = "/v1/users/{id}", operation = users.user, permission = "users:read" },
+    { method = "PATCH", path = "/v1/users/{id}", operation = users.change_user, permission = "users:write" },
+    { method = "POST", path = "/v1/roles", operation = users.create_role, permission = "roles:write" },
+    { method = "GET", path = "/v1/roles", operation = users.roles, permission = "roles:read" },
+    { method = "PATCH", path = "/v1/roles/{id}", operation = users.change_role, permission = "roles:write" },
+    { method = "DELETE", path = "/v1/roles/{id}", operation = users.delete_role, permission = "roles:write" },
+    { method = "GET", path = "/v1/permissions", operation = users.permissions, permission = "me:read" },
+    { method = "POST", path = "/v1/permissions/check", operation = users.check_permission, permission = "me:read" },
 
     { method = "POST", path = "/v1/rate-decks", operation = catalog.create_deck, permission = "rate_decks:write" },
     { method = "GET", path = "/v1/rate-decks", operation = catalog.decks, permission = "rate_decks:read" },

@@ -20,7 +20,7 @@ function admin.create_platform(options)
   if not input then
     return nil, err
   end
-  local now, made = tg.time.now(), token.new()
+  local now, made = tg.time.now(), token.new("key")
   local platform = {
     id = tg.id.new("co"), wallet = tg.id.new("wal"), name = input.name, currency = input.currency,
     timezone = input.timezone or "UTC", now = now,

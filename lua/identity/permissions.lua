@@ -8,21 +8,38 @@ local MEANING <const> = {
   ["api_keys:write"] = "create and revoke API keys",
   ["rate_decks:read"] = "see rate decks and look numbers up",
   ["rate_decks:write"] = "create rate decks and load rates",
+  ["roles:read"] = "see roles and who has them",
+  ["roles:write"] = "make roles and change them",
   ["rules:activate"] = "decide which bundle of rules decides",
   ["rules:read"] = "see bundles of rules, what is active, reports of shadow and backtest",
   ["rules:write"] = "publish bundles of rules and try them",
   ["usage:read"] = "see usage, its totals and how it was rated",
   ["usage:write"] = "report usage",
+  ["users:read"] = "see people and their roles",
+  ["users:write"] = "invite people, change and disable them, give them roles",
   ["wallets:read"] = "see wallets and their entries",
 }
 
---- What every key has, without being asked: it may learn who it is.
-permissions.OWN = "me:read"
+--- What everybody has, without being asked: to see and to look after oneself.
+permissions.OWN = { "me:read", "me:write" }
 
+local RESOURCES <const> = { me = true }
+for name in pairs(MEANING) do
+  RESOURCES[name:match("^[%w_]+")] = true
+end
+
+--- Is it a permission that can be given: "resource:action", "resource:*" or "*"?
 ---@param name string
 ---@return boolean
 function permissions.exists(name)
-  return name == "*" or name == permissions.OWN or MEANING[name] ~= nil
+  return name == "*" or MEANING[name] ~= nil or name == "me:read" or name == "me:write"
+    or RESOURCES[name:match("^([%w_]+):%*$") or ""] == true
+end
+
+--- What each one means.
+---@return table<string, string>
+function permissions.meanings()
+  return MEANING
 end
 
 --- All names that can be given away, sorted.
@@ -36,17 +53,31 @@ function permissions.names()
   return names
 end
 
+-- Does the one name say at least what the other says?
+local function implies(held, wanted)
+  return held == "*" or held == wanted or (held:sub(-2) == ":*" and held:sub(1, -2) == wanted:match("^[%w_]+:"))
+end
+
+--- Does a holder of `held` have this one?
+---@param held string[]
+---@param wanted string
+---@return boolean
+function permissions.has(held, wanted)
+  for _, name in ipairs(held) do
+    if implies(name, wanted) then
+      return true
+    end
+  end
+  return wanted:sub(1, 3) == "me:"
+end
+
 --- Does a holder of `held` have all of `wanted`? Nobody gives away more than they have.
 ---@param held string[]
 ---@param wanted string[]
 ---@return boolean, string? missing the first that is not held
 function permissions.cover(held, wanted)
-  local has = {}
-  for _, name in ipairs(held) do
-    has[name] = true
-  end
   for _, name in ipairs(wanted) do
-    if not has["*"] and not has[name] and name ~= permissions.OWN then
+    if not permissions.has(held, name) then
       return false, name
     end
   end

@@ -132,12 +132,14 @@ schema.company_list = page.query({
   status = v.optional(v.enum({ "active", "suspended" })),
 })
 
-local permission_names <const> = { "*", permissions.OWN, table.unpack(permissions.names()) }
+local permission_json <const> = {
+  type = "string", examples = { "usage:write" }, description = "resource:action, resource:* or *",
+}
 
-local permission <const> = v.shape({ type = "string", enum = permission_names }, function(value, pointer, faults)
+schema.permission = v.shape(permission_json, function(value, pointer, faults)
   if type(value) ~= "string" or not permissions.exists(value) then
     local known = table.concat(permissions.names(), ", ")
-    faults[#faults + 1] = { pointer = pointer, detail = 'must be "*" or one of: ' .. known }
+    faults[#faults + 1] = { pointer = pointer, detail = 'must be "*", "resource:*" or one of: ' .. known }
     return nil
   end
   return value
@@ -146,7 +148,7 @@ end)
 schema.key_create = v.object({
   name = name,
   company = v.optional(v.id("co")),
-  permissions = v.optional(v.list(permission, { min = 1, max = 100 })),
+  permissions = v.optional(v.list(schema.permission, { min = 1, max = 100 })),
   expires_at = v.optional(v.time()),
 })
 

@@ -3,6 +3,7 @@
 -- above only, never by the company itself. A platform has nobody above it and answers for itself.
 local decks = require("catalog.service")
 local errors = require("core.errors")
+local hint = require("core.hint")
 local operations = require("operations.service")
 local permissions = require("identity.permissions")
 local same = require("core.same")
@@ -184,6 +185,9 @@ function service.change_company(id, input)
   elseif not done then
     return nil, err
   end
+  if input.status then
+    hint.rights_changed()
+  end
   return service.company(id)
 end
 
@@ -264,7 +268,7 @@ function service.create_key(input, principal, record)
   if input.expires_at and input.expires_at <= now then
     return nil, errors.input("/expires_at", "must be in the future")
   end
-  local made = token.new()
+  local made = token.new("key")
   local row, failed = insert_key({
     company = input.company or principal.company, id = made.id, name = input.name, hash = made.hash,
     permissions = wanted, expires_at = input.expires_at, now = now,
@@ -275,7 +279,7 @@ function service.create_key(input, principal, record)
   return row, made.text
 end
 
---- Revokes a key; once revoked it stays so, and saying it again is no error. Caches learn of it within seconds.
+--- Revokes a key; once revoked it stays so, and saying it again is no error.
 function service.revoke_key(id)
   local row, err = store.key(id)
   if err then
@@ -289,6 +293,7 @@ function service.revoke_key(id)
   if not changed then
     return nil, err
   end
+  hint.rights_changed()
   return true
 end
 
@@ -301,7 +306,7 @@ end
 ---@param text string the bearer token
 ---@return {company: string, actor: string, permissions: string[], expires: integer?}? principal, table? err
 function service.authenticate(text)
-  local id, hash = token.parse(text)
+  local id, hash = token.parse(text, "key")
   if not id then
     return nil, REFUSED
   end
@@ -319,7 +324,7 @@ function service.authenticate(text)
   if row.last_used_at == nil or row.last_used_at + TOUCH_AFTER_US < now then
     store.touch_key(row.company, row.id, now) -- lost when it fails: it is a hint for people
   end
-  local held = { permissions.OWN }
+  local held = { table.unpack(permissions.OWN) }
   for _, name in ipairs(row.permissions) do
     held[#held + 1] = name
   end

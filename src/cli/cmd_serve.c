@@ -16,6 +16,8 @@
 #include "charge/engine.h"
 #include "charge/rulekeeper.h"
 #include "cli/commands.h"
+#include "io/mail.h"
+#include "rt/api_mail.h"
 #include "rt/metrics.h"
 #include "web/conf.h"
 #include "web/directives.h"
@@ -49,10 +51,20 @@ static int parse_database(const struct tg_conf *conf, struct tg_dburl *url_r, st
     return tg_dburl_parse(conf->database_url, url_r, err_r);
 }
 
+/* Without a mail server there is no mailer, and letters wait. */
+static int open_mailer(const struct tg_conf *conf, struct tg_mailer **mailer_r, struct tg_err *err_r)
+{
+    const char *from = conf->mail_from != NULL ? conf->mail_from : "Tollgate <tollgate@localhost>";
+    *mailer_r = NULL;
+    return conf->mail_url == NULL ? 0 : tg_mailer_new(conf->mail_url, from, conf->ca_file, mailer_r, err_r);
+}
+
 static int serve(struct tg_conf *conf, struct tg_err *err_r)
 {
     struct tg_dburl url;
-    if (tg_server_open(conf, err_r) != 0 || parse_database(conf, &url, err_r) != 0)
+    struct tg_mailer *mailer;
+    if (tg_server_open(conf, err_r) != 0 || open_mailer(conf, &mailer, err_r) != 0 ||
+        parse_database(conf, &url, err_r) != 0)
         return -1;
     struct tg_rulebook *book = tg_rulebook_new();
     struct tg_rulekeeper *keeper = tg_rulekeeper_new(&url, book, conf->rules_cache);
@@ -60,6 +72,7 @@ static int serve(struct tg_conf *conf, struct tg_err *err_r)
     struct tg_vm_lib libs[] = {{"usage", tg_charge_open_usage, engine},
                                {"decks", tg_charge_open_decks, engine},
                                {"backtests", tg_charge_open_backtests, engine},
+                               {"mail", tg_api_open_mail, mailer},
                                {NULL, NULL, NULL}};
     struct tg_server_hooks hooks = {on_generation, on_ready, keeper, book};
     int rc = tg_server_run(conf, libs, &hooks, err_r);
@@ -70,6 +83,7 @@ static int serve(struct tg_conf *conf, struct tg_err *err_r)
         return rc; /* somebody who was cut off may still ask them: the process ends now */
     tg_rulekeeper_free(&keeper);
     tg_rulebook_free(&book);
+    tg_mailer_free(&mailer);
     return rc;
 }
 

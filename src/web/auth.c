@@ -19,6 +19,7 @@
 #define TOKEN_LEN_MAX 4096
 
 struct tg_auth {
+    uint64_t n_forgotten; /* how often everything was */
     struct tg_credential *slots[TG_AUTH_TOKENS_MAX];
 };
 
@@ -27,6 +28,7 @@ struct decision {
     struct tg_credential *credential;
     struct tg_request *first; /* a reference */
     tg_auth_done_fn *done;
+    uint64_t n_forgotten; /* when it began: what was read before then may be old */
     h2o_iovec_t token; /* a copy behind the struct */
 };
 
@@ -53,6 +55,7 @@ void tg_auth_free(struct tg_auth **auth)
 
 void tg_auth_forget(struct tg_auth *auth)
 {
+    auth->n_forgotten++;
     for (size_t i = 0; i < TG_AUTH_TOKENS_MAX; i++)
         if (auth->slots[i] != NULL)
             auth->slots[i]->until_ms = 0;
@@ -226,6 +229,8 @@ static void on_decided(lua_State *L, int n, const struct tg_err *err, void *arg)
     struct tg_request *waiters = credential->waiters, *next;
     credential->waiters = NULL;
     credential->is_pending = false;
+    if (d->n_forgotten != d->first->thread->auth->n_forgotten)
+        credential->until_ms = 0; /* good for those who have waited, and not for the next */
     tg_api_req_end(d->first);
     for (struct tg_request *r = waiters; r != NULL; r = next) {
         next = r->next_waiter;
@@ -248,7 +253,8 @@ static void decide(struct tg_request *r, struct tg_credential *credential, h2o_i
     struct decision *d = tg_malloc(sizeof(*d) + token.len);
     struct tg_co_context ctx = {.deadline_ms =
                                     tg_loop_now_ms(r->thread->loop) + r->thread->shared->conf->request_timeout_ms};
-    *d = (struct decision){credential, tg_request_ref(r), done, {(char *)(d + 1), token.len}};
+    *d = (struct decision){
+        credential, tg_request_ref(r), done, r->thread->auth->n_forgotten, {(char *)(d + 1), token.len}};
     memcpy(d->token.base, token.base, token.len);
     memcpy(ctx.request_id, r->id, sizeof(ctx.request_id));
     memcpy(ctx.traceparent, r->traceparent, sizeof(ctx.traceparent));

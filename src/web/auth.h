@@ -1,7 +1,8 @@
 /* auth - who asks: bearer tokens to principals, through the application, with a short memory.
  *
  * `authenticate(token, req)` of lua/app.lua decides; its answer is kept per thread, by the SHA-256 of the token, for
- * at most TG_AUTH_KEEP_MS (a refusal for TG_AUTH_KEEP_REFUSED_MS), so a revoked key works at most that much longer.
+ * at most TG_AUTH_KEEP_MS (a refusal for TG_AUTH_KEEP_REFUSED_MS), so a revoked key works at most that much longer;
+ * with Redis, which carries the hint to forget it (TG_AUTH_CHANNEL), only as long as that takes.
  * Requests that come with the same token while it is being decided wait for that one answer. Failures of the world
  * (a database that is away) are not kept. A new generation starts with nothing known.
  */
@@ -29,7 +30,10 @@ struct tg_credential { /* a token that was seen; lives while it is kept or used 
 struct tg_auth;
 struct tg_auth *tg_auth_new(void);
 void tg_auth_free(struct tg_auth **auth);
-/* Forgets every answer (not the counts): another generation decides from now on. */
+/* Published on by whoever has changed a key, a session or a role: every thread of every node forgets what it knows. */
+#define TG_AUTH_CHANNEL "tollgate:auth"
+/* Forgets every answer (not the counts), also those that are being decided: another generation decides from now on, or
+ * somebody's rights have changed. */
 void tg_auth_forget(struct tg_auth *auth);
 
 /* Called exactly once. r->principal and r->credential are set; or the request was answered (401, 403, 503) and they are

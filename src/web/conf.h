@@ -34,7 +34,8 @@ struct tg_conf {
     /* strings are owned; NULL: not given */
     char *pid_file, *error_log, *user, *log_level;
     char *lua_dir, *migrations_dir, *control_socket, *rules_cache;
-    char *database_url, *redis_url; /* secret: not for logs */
+    char *database_url, *redis_url, *mail_url; /* secret: not for logs */
+    char *mail_from;
     char *ca_file;
     char *cors_origins[TG_CORS_ORIGINS_MAX];
     size_t n_cors_origins;

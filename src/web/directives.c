@@ -35,6 +35,7 @@ struct rule {
 
 static int on_database(h2o_configurator_command_t *cmd, h2o_configurator_context_t *ctx, yoml_t *node);
 static int on_redis(h2o_configurator_command_t *cmd, h2o_configurator_context_t *ctx, yoml_t *node);
+static int on_mail(h2o_configurator_command_t *cmd, h2o_configurator_context_t *ctx, yoml_t *node);
 static int on_user(h2o_configurator_command_t *cmd, h2o_configurator_context_t *ctx, yoml_t *node);
 static int on_cors_origins(h2o_configurator_command_t *cmd, h2o_configurator_context_t *ctx, yoml_t *node);
 static int on_metrics(h2o_configurator_command_t *cmd, h2o_configurator_context_t *ctx, yoml_t *node);
@@ -85,6 +86,11 @@ static const struct {
     {{"tollgate.redis", "global", "URL without a password | {file: path}", "-",
       "unix:///path or redis://host:port/db; TOLLGATE_REDIS_URL wins. Without it everything works, slower."},
      {OWN, H2O_CONFIGURATOR_FLAG_GLOBAL, 0, 0, 0, on_redis}},
+    {{"tollgate.mail", "global", "URL without a password | {file: path}", "-",
+      "Where letters go: smtp://host:587, smtps://host, or dir:PATH, a folder for development; TOLLGATE_MAIL_URL wins."},
+     {OWN, H2O_CONFIGURATOR_FLAG_GLOBAL, 0, 0, 0, on_mail}},
+    {{"tollgate.mail-from", "global", "Name <address>", "Tollgate <tollgate@localhost>", "The sender of letters."},
+     {TEXT, GLOBAL, AT(mail_from), 0, 0, NULL}},
     {{"tollgate.worker-threads", "global", "number", "2",
       "Threads for what burns or blocks: password hashes, bulk bodies."},
      {COUNT, GLOBAL, AT(worker_threads), 1, 64, NULL}},
@@ -286,6 +292,12 @@ static int on_redis(h2o_configurator_command_t *cmd, h2o_configurator_context_t 
 {
     (void)ctx;
     return on_url(cmd, node, &tg_directives_conf(cmd)->redis_url);
+}
+
+static int on_mail(h2o_configurator_command_t *cmd, h2o_configurator_context_t *ctx, yoml_t *node)
+{
+    (void)ctx;
+    return on_url(cmd, node, &tg_directives_conf(cmd)->mail_url);
 }
 
 static int on_user(h2o_configurator_command_t *cmd, h2o_configurator_context_t *ctx, yoml_t *node)

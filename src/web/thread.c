@@ -43,6 +43,22 @@ static void on_rules_gap(void *arg)
     tg_rulebook_wake(arg);
 }
 
+/* Somewhere a key, a session or a role has changed: nothing that is remembered of who may do what holds any more. */
+static void on_auth_hint(const char *channel, const char *payload, size_t len, void *arg)
+{
+    struct tg_web_thread *thread = arg;
+    (void)channel;
+    (void)payload;
+    (void)len;
+    tg_auth_forget(thread->auth);
+}
+
+static void on_auth_gap(void *arg)
+{
+    struct tg_web_thread *thread = arg;
+    tg_auth_forget(thread->auth);
+}
+
 /* A seat for the rules, and one thread's ears for the hint that they have changed. */
 static void open_rules(struct tg_web_thread *thread)
 {
@@ -74,6 +90,8 @@ static void open_services(struct tg_web_thread *thread)
     }
     if (conf->redis_url != NULL)
         thread->services.redis = tg_redis_new(thread->loop, conf->redis_url, REDIS_PENDING_MAX, &err);
+    if (thread->services.redis != NULL)
+        tg_redis_subscribe(thread->services.redis, TG_AUTH_CHANNEL, on_auth_hint, on_auth_gap, thread);
     struct tg_httpc_settings http = {.allow_private_addresses = conf->allow_private_addresses,
                                      .ca_file = conf->ca_file};
     thread->services.http = tg_httpc_new(thread->loop, thread->shared->work, &http);

@@ -36,7 +36,7 @@ describe("the route table", function()
 
   it("asks for writing rights where it writes, reading rights where it reads", function()
     for _, route in ipairs(app.routes) do
-      if route.permission then
+      if route.permission and route.path ~= "/v1/permissions/check" then -- which asks, with a body
         local reads = route.permission:match(":(.*)$") == "read"
         assert.equal(route.method == "GET", reads, route.method .. " " .. route.path)
       end

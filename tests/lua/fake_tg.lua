@@ -328,6 +328,7 @@ fake.within = function(_, f, ...)
 end
 fake.time.monotonic = fake.time.now
 fake.assume = nothing
+fake.redis = { call = nothing }
 
 fake.log = { info = function() end, warn = function() end, error = function() end, debug = function() end }
 

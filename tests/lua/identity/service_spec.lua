@@ -221,7 +221,7 @@ describe("API keys", function()
     end)
     script.expect("key", { id = ids.key })
     local _, text = service.create_key({ name = "k" }, principal, record)
-    local id, hash = token.parse(text)
+    local id, hash = token.parse(text, "key")
     assert.equal(stored.id, id)
     assert.equal(stored.hash, tg.crypto.hex(hash))
     for _, value in pairs(stored) do
@@ -255,8 +255,8 @@ end)
 
 describe("authenticate", function()
   after_each(script.finish)
-  local made <const> = token.new()
-  local _, hash = token.parse(made.text)
+  local made <const> = token.new("key")
+  local _, hash = token.parse(made.text, "key")
 
   local function row(fields)
     local key = {
@@ -272,7 +272,7 @@ describe("authenticate", function()
   it("says whose key it is and what it may", function()
     script.expect("key_for_login", row())
     assert.same(
-      { company = ids.own, actor = made.id, permissions = { "me:read", "usage:write" } },
+      { company = ids.own, actor = made.id, permissions = { "me:read", "me:write", "usage:write" } },
       (service.authenticate(made.text))
     )
   end)
@@ -328,7 +328,7 @@ describe("create_platform", function()
     end)
     local made = assert(admin.create_platform({ name = "Demo", currency = "USD" }))
     assert.is_true(tg.id.is(made.company, "co"))
-    assert.is_truthy(token.parse(made.key))
+    assert.is_truthy(token.parse(made.key, "key"))
   end)
 
   it("does not make a second one of the same name", function()

@@ -1,0 +1,53 @@
+--- What callers may rely on: signing in.
+local openapi = require("core.openapi")
+local schema = require("sessions.schema")
+local shapes = require("core.shapes")
+local v = require("core.validate")
+
+local session <const> = v.object({
+  id = shapes.id("ses"), address = shapes.text, user_agent = shapes.text, created_at = shapes.instant,
+  seen_at = shapes.instant, expires_at = shapes.instant, is_this = shapes.flag,
+})
+
+local NO_KEYS <const> = "The caller came with a key, which has no session"
+
+return openapi.section("sessions", "Signing in", {
+  login = {
+    summary = "Sign in",
+    description = "The token goes into `Authorization: Bearer <token>`. It ends after 12 hours without a request, and "
+      .. "after 30 days in any case. Whoever fails often from one address waits: 429.",
+    body = schema.login,
+    answers = {
+      [200] = v.object({
+        token = v.described(shapes.text, "shown in this one answer"), session = shapes.id("ses"),
+        expires_at = shapes.instant,
+        user = v.object({ id = shapes.id("usr"), company = shapes.id("co"), email = shapes.text, name = shapes.text }),
+      }),
+    },
+    refusals = { [401] = "The e-mail address or the password is wrong, or this user may not sign in" },
+  },
+  logout = { summary = "Sign out", answers = { [204] = false }, refusals = { [403] = NO_KEYS } },
+  reauthenticate = {
+    summary = "Give the password again, before something dangerous",
+    body = schema.reauthenticate, answers = { [200] = v.object({ fresh_until = shapes.instant }) },
+    refusals = { [403] = NO_KEYS },
+  },
+  change_password = {
+    summary = "Change one's own password; every other session ends",
+    body = schema.change_password, answers = { [204] = false }, refusals = { [403] = NO_KEYS },
+  },
+  ask_reset = {
+    summary = "Ask for a letter with a code to choose a new password",
+    description = "The answer is the same whether somebody has the address or not.",
+    body = schema.ask_reset, answers = { [202] = v.object({ message = shapes.text }) },
+    example = { body = { email = "nobody@example.com" } },
+  },
+  choose_password = {
+    summary = "Choose a password with the code of an invitation or a reset",
+    description = "The code works once. Every session of the user ends.",
+    body = schema.choose_password, answers = { [204] = false },
+  },
+  sessions = { summary = "List one's own sessions", query = schema.list, answers = { [200] = shapes.page(session) },
+    refusals = { [403] = NO_KEYS } },
+  revoke = { summary = "End one of one's own sessions", ids = { id = "ses" }, answers = { [204] = false } },
+})

@@ -1,0 +1,155 @@
+--- Requests about signing in.
+local page = require("core.page")
+local request = require("core.request")
+local schema = require("sessions.schema")
+local service = require("sessions.service")
+local show = require("core.show")
+local users = require("users.service")
+local v = require("core.validate")
+
+local handler = {}
+
+local NO_STORE <const> = { ["cache-control"] = "no-store" }
+
+local function show_session(row, own)
+  return {
+    id = row.id, address = row.address, user_agent = row.user_agent, created_at = show.time(row.created_at),
+    seen_at = show.time(row.seen_at), expires_at = show.time(row.expires_at), is_this = row.id == own,
+  }
+end
+
+--- POST /v1/auth/login
+function handler.login(req)
+  local input, err = request.body(req, schema.login)
+  if not input then
+    return nil, err
+  end
+  local signed_in
+  signed_in, err = service.login(input, { address = req.remote, agent = req:header("user-agent") })
+  if not signed_in then
+    return nil, err
+  end
+  local session, user = signed_in.session, signed_in.user
+  return 200, {
+    token = session.token, session = session.id, expires_at = show.time(session.expires_at),
+    user = { id = user.id, company = user.company, email = user.email, name = user.name },
+  }, NO_STORE
+end
+
+--- POST /v1/auth/logout
+function handler.logout(req)
+  local id, err = service.own(req)
+  if not id then
+    return nil, err
+  end
+  local done
+  done, err = service.logout(req.principal.actor, id)
+  if not done then
+    return nil, err
+  end
+  return 204
+end
+
+--- POST /v1/auth/reauthenticate
+function handler.reauthenticate(req)
+  local id, err = service.own(req)
+  if not id then
+    return nil, err
+  end
+  local input
+  input, err = request.body(req, schema.reauthenticate)
+  if not input then
+    return nil, err
+  end
+  local fresh_until
+  fresh_until, err = service.reauthenticate(req.principal.actor, id, input.password, req.remote)
+  if not fresh_until then
+    return nil, err
+  end
+  return 200, { fresh_until = show.time(fresh_until) }
+end
+
+--- PUT /v1/auth/password
+function handler.change_password(req)
+  local id, err = service.own(req)
+  if not id then
+    return nil, err
+  end
+  local input
+  input, err = request.body(req, schema.change_password)
+  if not input then
+    return nil, err
+  end
+  local done
+  done, err = service.change_password(req.principal.actor, id, input, req.remote)
+  if not done then
+    return nil, err
+  end
+  return 204
+end
+
+--- POST /v1/auth/reset
+function handler.ask_reset(req)
+  local input, err = request.body(req, schema.ask_reset)
+  if not input then
+    return nil, err
+  end
+  local done
+  done, err = users.ask_reset(input.email)
+  if done == nil then
+    return nil, err
+  end
+  return 202, { message = "If somebody has this address, a letter with a code is on its way." }
+end
+
+--- POST /v1/auth/password
+function handler.choose_password(req)
+  local input, err = request.body(req, schema.choose_password)
+  if not input then
+    return nil, err
+  end
+  local done
+  done, err = users.choose_password(input.code, input.password)
+  if not done then
+    return nil, err
+  end
+  return 204
+end
+
+--- GET /v1/sessions
+function handler.sessions(req)
+  local own, err = service.own(req)
+  if not own then
+    return nil, err
+  end
+  local query, limit = request.list(req, schema.list, { "ses" })
+  if not query then
+    return nil, limit
+  end
+  local rows
+  rows, err = service.sessions(req.principal.actor, query)
+  if not rows then
+    return nil, err
+  end
+  return 200, page.answer(rows, limit, function(row)
+    return show_session(row, own)
+  end, function(row)
+    return { row.id }
+  end)
+end
+
+--- DELETE /v1/sessions/{id}
+function handler.revoke(req)
+  local id, err = v.path_id(req.params.id, "ses", "session")
+  if not id then
+    return nil, err
+  end
+  local done
+  done, err = service.revoke(req.principal.actor, id)
+  if not done then
+    return nil, err
+  end
+  return 204
+end
+
+return handler

@@ -1,0 +1,233 @@
+--- Who signs in, and for how long that holds.
+-- A session is a token like that of a key: shown once, kept as a hash. It ends when it is revoked, unused for twelve
+-- hours, or thirty days old. What its user may do is asked anew each time (the web layer remembers it for seconds).
+local errors = require("core.errors")
+local hint = require("core.hint")
+local keys = require("identity.service")
+local store = require("sessions.store")
+local throttle = require("sessions.throttle")
+local token = require("identity.token")
+local users = require("users.service")
+
+local service = {}
+
+local HOUR <const> = 3600 * 1000000
+local IDLE <const> = 12 * HOUR
+local LIFE <const> = 30 * 24 * HOUR
+local TOUCH_AFTER <const> = 300 * 1000000 -- seen_at is written no more often
+local FRESH <const> = 5 * 60 * 1000000 -- for so long a password that was given counts as just given
+local AGENT_MAX <const> = 300
+
+local REFUSED <const> = {
+  code = "denied", status = 401, type = "unauthorized", detail = "This session is not known, or no longer valid.",
+}
+-- One answer for an address that nobody has, a wrong password and somebody who may not: nobody learns who is here.
+local NOT_YOU <const> = {
+  code = "denied", status = 401, type = "wrong_credentials", detail = "The e-mail address or the password is wrong.",
+}
+
+local function agent_of(text)
+  local agent = (text or ""):sub(1, AGENT_MAX)
+  while not utf8.len(agent) do
+    agent = agent:sub(1, -2)
+  end
+  return agent
+end
+
+local function begin(user, origin, now)
+  local made = token.new("ses")
+  local session = {
+    company = user.company, id = made.id, user = user.id, hash = made.hash, address = origin.address,
+    agent = agent_of(origin.agent), now = now, expires_at = now + LIFE,
+  }
+  local done, err = store.insert(session)
+  if not done then
+    return nil, err
+  end
+  return { id = made.id, token = made.text, expires_at = session.expires_at }
+end
+
+--- Signs somebody in.
+---@param input {email: string, password: string}
+---@param origin {address: string, agent: string?}
+---@return {session: table, user: table}? signed_in, table? err
+function service.login(input, origin)
+  local now = tg.time.now()
+  local buckets = throttle.buckets(users.fold(input.email), origin.address)
+  local may, err = throttle.enter(buckets, now)
+  if not may then
+    return nil, err
+  end
+  local user
+  user, err = users.prove(input.email, input.password)
+  if err then
+    return nil, err
+  elseif not user then
+    tg.log.info("sessions_login_refused", { address = origin.address })
+    return nil, NOT_YOU
+  end
+  throttle.succeeded(buckets) -- lost when it fails: then the next mistake waits a little longer
+  local session
+  session, err = begin(user, origin, now)
+  if not session then
+    return nil, err
+  end
+  return { session = session, user = user }
+end
+
+local function is_valid(row, hash, now)
+  return row ~= nil and tg.crypto.equal(row.secret_hash, hash) and row.revoked_at == nil and row.expires_at > now
+    and row.seen_at > now - IDLE and row.status == "active"
+end
+
+local function authenticate_session(id, hash)
+  local row, err = store.for_login(id)
+  if err then
+    return nil, err
+  end
+  local now = tg.time.now()
+  if not is_valid(row, hash, now) then
+    return nil, REFUSED
+  elseif row.company_status ~= "active" then
+    return nil, errors.denied("Your company is suspended.")
+  end
+  if row.seen_at + TOUCH_AFTER < now then
+    store.touch(id, now) -- lost when it fails: the next request tries again
+  end
+  local held
+  held, err = users.permissions_in(row.user, row.company)
+  if not held then
+    return nil, err
+  end
+  return { company = row.company, actor = row.user, permissions = held, expires = row.expires_at }
+end
+
+--- Whose request is it? Called by the web layer, which remembers the answer for some seconds.
+---@param text string the bearer token: a session's or a key's
+---@return {company: string, actor: string, permissions: string[], expires: integer?}? principal, table? err
+function service.authenticate(text)
+  local id, hash = token.parse(text, "ses")
+  if id then
+    return authenticate_session(id, hash)
+  end
+  return keys.authenticate(text)
+end
+
+--- The session that a request comes with; nil when it comes with a key.
+---@param req table
+---@return string? id
+function service.of(req)
+  local text = (req:header("authorization") or ""):match("^[Bb]earer (.+)$")
+  return text and (token.parse(text, "ses")) or nil
+end
+
+local NO_SESSION <const> = errors.denied("This is for people who have signed in; a key has no session.")
+
+--- The session of a request and its user's id.
+---@return string? id, table? err
+function service.own(req)
+  local id = service.of(req)
+  if not id then
+    return nil, NO_SESSION
+  end
+  return id
+end
+
+function service.logout(user, id)
+  local done, err = store.revoke(user, id, tg.time.now())
+  if done then
+    hint.rights_changed()
+  end
+  return done, err
+end
+
+function service.session(user, id)
+  local row, err = store.session(user, id)
+  if err then
+    return nil, err
+  end
+  if not row then
+    return nil, errors.not_found("session")
+  end
+  return row
+end
+
+--- The living sessions of a user.
+function service.sessions(user, filter)
+  local now = tg.time.now()
+  return store.sessions({
+    user = user, now = now, idle = now - IDLE, after = filter.after and filter.after[1], limit = filter.limit,
+  })
+end
+
+--- Ends one of the user's own.
+function service.revoke(user, id)
+  local changed, err = store.revoke(user, id, tg.time.now())
+  if not changed then
+    return nil, err
+  elseif changed == 0 then
+    return nil, errors.not_found("session")
+  end
+  hint.rights_changed()
+  return true
+end
+
+local function check_password(user, password, address)
+  local now = tg.time.now()
+  local buckets = throttle.buckets(user, address)
+  local may, err = throttle.enter(buckets, now)
+  if not may then
+    return nil, err
+  end
+  local row
+  row, err = store.password_of(user)
+  if err then
+    return nil, err
+  end
+  local same
+  same, err = tg.crypto.argon2id_verify(password, row and row.password_hash or users.NOBODYS_HASH)
+  if err then
+    return nil, err
+  elseif not same or not row then
+    return nil, errors.input("/password", "is wrong")
+  end
+  throttle.succeeded(buckets)
+  return true
+end
+
+--- The password again, before something dangerous.
+---@return integer? until_us, table? err
+function service.reauthenticate(user, session, password, address)
+  local same, err = check_password(user, password, address)
+  if not same then
+    return nil, err
+  end
+  local now = tg.time.now()
+  local done
+  done, err = store.reauthenticated(session, now)
+  if not done then
+    return nil, err
+  end
+  return now + FRESH
+end
+
+--- Was the password of this session given in the last minutes?
+---@return boolean? fresh, table? err
+function service.is_fresh(user, session)
+  local row, err = service.session(user, session)
+  if not row then
+    return nil, err
+  end
+  return row.reauthenticated_at + FRESH > tg.time.now()
+end
+
+--- A new password, by whoever knows the old one; every other session of theirs ends.
+function service.change_password(user, session, input, address)
+  local same, err = check_password(user, input.password, address)
+  if not same then
+    return nil, err
+  end
+  return users.change_password(user, input.new_password, session)
+end
+
+return service

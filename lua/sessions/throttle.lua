@@ -1,0 +1,75 @@
+--- Slows guessing down without a lock that a stranger could turn on somebody.
+-- Failures are counted by what an attacker cannot choose freely: the address they come from, and that address together
+-- with the e-mail address tried. Who is somewhere else is never held up by them. After the free attempts each further
+-- one waits twice as long, at most fifteen minutes; a quarter of an hour without a failure forgets.
+local store = require("sessions.store")
+
+local throttle = {}
+
+local FREE_OF_PAIR <const> = 5 -- attempts on one account from one address
+local FREE_OF_ADDRESS <const> = 50 -- on any accounts: a whole office may sit behind one address
+
+-- Of an IPv6 address the network: a customer has 2^64 others in it.
+local function network(address)
+  local groups = {}
+  if not address:find(":", 1, true) then
+    return address
+  end
+  for group in (address:gsub("::.*", "") .. ":"):gmatch("([%x]*):") do
+    groups[#groups + 1] = group
+  end
+  return table.concat(groups, ":", 1, math.min(#groups, 4)) .. "::/64"
+end
+
+local function hash(...)
+  return tg.crypto.hex(tg.crypto.sha256(table.concat({ ... }, "\0")))
+end
+
+--- The buckets of an attempt.
+---@param folded string the e-mail address, folded
+---@param address string
+function throttle.buckets(folded, address)
+  local net <const> = network(address)
+  return {
+    { hash = hash("pair", net, folded), free = FREE_OF_PAIR }, { hash = hash("address", net), free = FREE_OF_ADDRESS },
+  }
+end
+
+local function refuse(bucket, now)
+  local row, err = store.failure(bucket.hash)
+  if err then
+    return nil, err
+  end
+  local wait_us = row and store.wait_us(row.failures, bucket.free) or 1000000
+  local left = row and row.last_at + wait_us - now or 0
+  return nil, {
+    code = "busy", status = 429, type = "too_many_attempts", retry_after = math.max(1, (left + 999999) // 1000000),
+    detail = "Too many attempts: try again later.",
+  }
+end
+
+--- Takes an attempt from each bucket, or says how long to wait. It counts as a failure until it has succeeded, so that
+--- a thousand at once are a thousand, too.
+---@return boolean? may, table? err
+function throttle.enter(buckets, now)
+  for _, bucket in ipairs(buckets) do
+    local taken, err = store.take_attempt(bucket.hash, bucket.free, now)
+    if err then
+      return nil, err
+    elseif not taken then
+      return refuse(bucket, now)
+    end
+  end
+  return true
+end
+
+--- Who got in is no guesser; the address gets this one attempt back and no more.
+function throttle.succeeded(buckets)
+  local done, err = store.forget_failures(buckets[1].hash)
+  if done then
+    done, err = store.give_back(buckets[2].hash)
+  end
+  return done, err
+end
+
+return throttle

@@ -1,0 +1,215 @@
+--- Requests about people, roles and permissions.
+local errors = require("core.errors")
+local operations = require("operations.service")
+local page = require("core.page")
+local permissions = require("identity.permissions")
+local request = require("core.request")
+local roles = require("users.roles")
+local schema = require("users.schema")
+local service = require("users.service")
+local show = require("core.show")
+local v = require("core.validate")
+
+local handler = {}
+
+local or_null <const> = show.or_null
+
+local function show_assignment(row)
+  return { role = row.role_id or row.role, name = or_null(row.role_name), company = row.company }
+end
+
+local function show_user(row)
+  local user = {
+    id = row.id, company = row.company, email = row.email, name = row.name, status = row.status,
+    created_at = show.time(row.created_at), updated_at = show.time(row.updated_at),
+    last_login_at = show.time(row.last_login_at),
+  }
+  if row.roles then
+    user.roles = tg.json.array({})
+    for i, assignment in ipairs(row.roles) do
+      user.roles[i] = show_assignment(assignment)
+    end
+  end
+  return user
+end
+
+local function show_role(row)
+  return {
+    id = row.id, company = row.company, name = row.name, permissions = tg.json.array(row.permissions),
+    created_at = show.time(row.created_at), updated_at = show.time(row.updated_at),
+  }
+end
+
+local function by_id(row)
+  return { row.id }
+end
+
+--- POST /v1/users
+function handler.create_user(req)
+  local input, err = request.body(req, schema.user_create)
+  if not input then
+    return nil, err
+  end
+  return operations.once(req, "POST /v1/users", function(record)
+    local user, failed = service.create_user(input, req.principal, function(tx, row)
+      return record(tx, 201, show_user(row))
+    end)
+    if not user then
+      return nil, failed
+    end
+    return 201, show_user(user), { location = "/v1/users/" .. user.id }
+  end, "/v1/users/")
+end
+
+--- GET /v1/users
+function handler.users(req)
+  local query, limit = request.list(req, schema.user_list, { "usr" })
+  if not query then
+    return nil, limit
+  end
+  local rows, err = service.users(query)
+  if not rows then
+    return nil, err
+  end
+  return 200, page.answer(rows, limit, show_user, by_id)
+end
+
+--- GET /v1/users/{id}
+function handler.user(req)
+  local id, err = v.path_id(req.params.id, "usr", "user")
+  if not id then
+    return nil, err
+  end
+  local user
+  user, err = service.user(id)
+  if not user then
+    return nil, err
+  end
+  return 200, show_user(user)
+end
+
+--- PATCH /v1/users/{id}
+function handler.change_user(req)
+  local id, err = v.path_id(req.params.id, "usr", "user")
+  if not id then
+    return nil, err
+  end
+  local input
+  input, err = request.body(req, schema.user_change)
+  if not input then
+    return nil, err
+  end
+  local user
+  user, err = service.change_user(id, input, req.principal)
+  if not user then
+    return nil, err
+  end
+  return 200, show_user(user)
+end
+
+--- POST /v1/roles
+function handler.create_role(req)
+  local input, err = request.body(req, schema.role_create)
+  if not input then
+    return nil, err
+  end
+  return operations.once(req, "POST /v1/roles", function(record)
+    local role, failed = service.create_role(input, req.principal, function(tx, row)
+      return record(tx, 201, show_role(row))
+    end)
+    if not role then
+      return nil, failed
+    end
+    return 201, show_role(role), { location = "/v1/roles/" .. role.id }
+  end, "/v1/roles/")
+end
+
+--- GET /v1/roles
+function handler.roles(req)
+  local query, limit = request.list(req, schema.role_list, { "rol" })
+  if not query then
+    return nil, limit
+  end
+  local rows, err = service.roles(query)
+  if not rows then
+    return nil, err
+  end
+  local body = page.answer(rows, limit, show_role, by_id)
+  body.built_in = tg.json.array({})
+  for i, name in ipairs(roles.names()) do
+    local role = roles.BUILT_IN[name]
+    body.built_in[i] = { name = name, says = role.says, permissions = tg.json.array(role.permissions) }
+  end
+  return 200, body
+end
+
+--- PATCH /v1/roles/{id}
+function handler.change_role(req)
+  local id, err = v.path_id(req.params.id, "rol", "role")
+  if not id then
+    return nil, err
+  end
+  local input
+  input, err = request.body(req, schema.role_change)
+  if not input then
+    return nil, err
+  end
+  local role
+  role, err = service.change_role(id, input, req.principal)
+  if not role then
+    return nil, err
+  end
+  return 200, show_role(role)
+end
+
+--- DELETE /v1/roles/{id}
+function handler.delete_role(req)
+  local id, err = v.path_id(req.params.id, "rol", "role")
+  if not id then
+    return nil, err
+  end
+  local done
+  done, err = service.delete_role(id)
+  if not done then
+    return nil, err
+  end
+  return 204
+end
+
+--- GET /v1/permissions
+function handler.permissions()
+  local data, meanings = tg.json.array({}), permissions.meanings()
+  for i, name in ipairs(permissions.names()) do
+    data[i] = { name = name, says = meanings[name] }
+  end
+  return 200, { data = data }
+end
+
+--- POST /v1/permissions/check
+function handler.check_permission(req)
+  local input, err = request.body(req, schema.permission_check)
+  if not input then
+    return nil, err
+  end
+  local actor, company = input.actor or req.principal.actor, input.company or req.principal.company
+  if actor ~= req.principal.actor then
+    local held
+    held, err = service.held_by(req.principal.actor, req.principal.company)
+    if not held then
+      return nil, err
+    elseif not permissions.has(held, "users:read") then
+      return nil, errors.denied("To ask about somebody else needs the permission users:read.")
+    end
+  end
+  local answer
+  answer, err = service.explain(actor, company, input.permission)
+  if not answer then
+    return nil, err
+  end
+  return 200, {
+    actor = actor, company = company, permission = input.permission, allowed = answer.allowed,
+    because = tg.json.array(answer.because),
+  }
+end
+
+return handler
