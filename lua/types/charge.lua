@@ -26,6 +26,30 @@ tg.usage = {}
 ---@return boolean|tg.Err is_replay_or_err  whether it is the kept answer of an earlier request
 function tg.usage.ingest(bytes, options) end
 
+---@class tg.backtests
+tg.backtests = {}
+
+---@class tg.backtests.Query
+---@field bundle string  its id, and
+---@field files {path: string, source: string}[]  what it holds
+---@field company string  and those below it
+---@field from integer  event times, half open
+---@field to integer
+---@field cursor string  "" at first
+---@field limit integer  1 to 10000 events
+
+---@class tg.backtests.Page
+---@field cursor string  for the next page; "" at the end
+---@field events integer
+---@field companies {company: string, currency: string, events: integer, same: integer, different: integer, errors: integer, stored: string, new: string, deltas: table<string, integer>}[]
+---@field samples {usage: string, company: string, stored: string, new: string, error: string?}[]  of differences and errors, at most 100; the status where there is no amount
+
+--- Rates stored usage once more with another bundle, for about a second and a half. Waits.
+---@param query tg.backtests.Query
+---@return tg.backtests.Page? page
+---@return tg.Err? err
+function tg.backtests.page(query) end
+
 ---@class tg.decks
 tg.decks = {}
 

@@ -141,14 +141,19 @@ static int load_plan(struct run *run, struct tg_err *err_r)
     tg_rate_plan_deinit(&run->plan);
     run->deck_version = 0;
     if (tg_sqlconn_query(run->conn,
-                         "SELECT c.currency, c.timezone, c.country, c.pricing FROM company_tree t"
-                         " JOIN companies c ON c.id = t.descendant_id WHERE t.ancestor_id = ? AND t.descendant_id = ?",
+                         "SELECT c.currency, c.timezone, c.country, c.pricing, COALESCE(d.currency = c.currency, 1)"
+                         " FROM company_tree t JOIN companies c ON c.id = t.descendant_id"
+                         " LEFT JOIN rate_decks d ON d.id = c.rate_deck_id"
+                         " WHERE t.ancestor_id = ? AND t.descendant_id = ?",
                          values, 2, &res, err_r) != 0)
         return -1;
     const bool found = tg_dbresult_n_rows(res) == 1;
-    if (found)
+    if (found) {
         tg_rate_plan_load(&run->plan, tg_dbresult_cell(res, 0, 0), tg_dbresult_cell(res, 0, 1),
                           tg_dbresult_cell(res, 0, 2), tg_dbresult_cell(res, 0, 3));
+        if (tg_dbresult_cell(res, 0, 4)->num == 0)
+            run->plan.fault = "the rate deck is in another currency than the company";
+    }
     run->plan_fault = run->plan.fault;
     tg_dbresult_free(&res);
     return found ? 0 : tg_err_set(err_r, TG_ERR_INPUT, "the cursor is of another company");
@@ -242,7 +247,7 @@ static void write_sample(struct run *run, const struct stored *stored, const str
 static int compare(struct run *run, struct group *g, const struct stored *stored, const struct stored *new,
                    struct tg_err *err_r)
 {
-    const bool is_error = new->status == TG_USAGE_FAILED;
+    const bool is_error = new->status == TG_USAGE_FAILED && stored->status != TG_USAGE_FAILED;
     const bool is_same = !is_error && new->status == stored->status &&new->has_amount ==
                                           stored->has_amount &&tg_decimal_cmp(new->amount, stored->amount) == 0;
     g->events++;

@@ -6,7 +6,7 @@
  * the past ones are not kept, so a change of parameters since then shows as a difference, and so does usage whose
  * company got its deck later. The same period, bundle and parameters give the same page, whoever asks.
  *
- *   same        the same status and amount
+ *   same        the same status and amount; also when both failed
  *   different   another; usage without an amount counts as nothing
  *   errors      the bundle failed; its money is in neither sum
  *

@@ -386,9 +386,9 @@ int tg_shadow_call(struct tg_shadow *shadow, struct tg_shadowing *shadowing, con
     /* What no rule decided says nothing about one: a limit, no rule for the hook, a result that is no data. */
     const bool is_decided = live.status == 0 ? live.result != NULL : live.err.code == TG_ERR_BUG;
     if (is_decided && !tg_rules_is_spoilt(pair->live)) {
-        const uint64_t began_us = tg_clock_mono_us();
+        const uint64_t began_us = tg_clock_thread_cpu_us(); /* that others have the processor is not its fault */
         ask_candidate(shadow, pair, hook, snap, push, push_arg, &live);
-        shadowing->left_us -= (int64_t)(tg_clock_mono_us() - began_us) + 1;
+        shadowing->left_us -= (int64_t)(tg_clock_thread_cpu_us() - began_us) + 1;
     }
     json_decref(live.result);
     if (live.status != 0 && err_r != NULL)

@@ -263,7 +263,8 @@ TEST(time_is_given_by_the_clock_and_saved_for_a_burst_only)
     s.left_us = 0;
     for (uint64_t until_us = tg_clock_mono_us() + 20000; tg_clock_mono_us() < until_us;)
         (void)has_time(&s); /* asked often, it gains all the same */
-    ok(s.left_us >= 395 && s.left_us < 5000, "%d us of 20 ms", (int)s.left_us);
+    (void)has_time(&s);
+    ok(s.left_us >= 399 && s.left_us < 5000, "%d us of 20 ms", (int)s.left_us);
     s.filled_us -= 3600 * UINT64_C(1000000);
     ok(has_time(&s) && s.left_us == BURST_US, "an hour is worth a burst");
 }
