@@ -13,6 +13,7 @@
 
 #include "base/date.h"
 #include "rt/caps_zone.h"
+#include "rt/freeze.h"
 
 #define WINDOWS_MAX 32
 #define HOLIDAYS_MAX 2000 /* of all windows of a plan */
@@ -70,6 +71,7 @@ static uint8_t read_days(lua_State *L, int window, uint8_t absent, const char *n
 {
     uint8_t days = 0;
     int type = lua_getfield(L, window, "days");
+    (void)tg_frozen_open(L, -1);
     if (type == LUA_TNIL)
         days = absent;
     else if (type != LUA_TTABLE)
@@ -103,6 +105,7 @@ static int32_t read_date(lua_State *L, const char *name)
 static lua_Integer push_holidays(lua_State *L, int window, const char *name)
 {
     int type = lua_getfield(L, window, "holidays");
+    (void)tg_frozen_open(L, -1);
     if (type != LUA_TNIL && type != LUA_TTABLE)
         luaL_error(L, "windows.%s.holidays: a list of dates expected", name);
     return type == LUA_TNIL ? 0 : (lua_Integer)lua_rawlen(L, -1);
@@ -159,6 +162,7 @@ static int l_windows(lua_State *L)
 {
     luaL_checktype(L, 1, LUA_TTABLE);
     lua_settop(L, 2);
+    (void)tg_frozen_open(L, 1);
     GTimeZone *zone = tg_zone_push(L, 2);
     lua_Integer n_holidays = count_holidays(L, 1);
     struct tg_windows *windows =

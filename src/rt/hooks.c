@@ -39,8 +39,8 @@ static int fail(struct compile *c, const char *what)
     return luaL_error(c->L, "core/hooks.lua: %s: %s", c->hook, what);
 }
 
-/* The interned string at idx, which lives as long as the state. */
-static const char *anchor(struct compile *c, int idx)
+/* A field of the interned string at idx, which lives as long as the state. */
+static struct tg_hooks_field anchor(struct compile *c, int idx)
 {
     lua_State *L = c->L;
     if (lua_type(L, idx) != LUA_TSTRING || lua_rawlen(L, idx) > NAME_LEN_MAX)
@@ -48,7 +48,7 @@ static const char *anchor(struct compile *c, int idx)
     lua_pushvalue(L, idx);
     lua_pushboolean(L, 1);
     lua_rawset(L, c->names);
-    return lua_tostring(L, idx);
+    return (struct tg_hooks_field){lua_topointer(L, idx), lua_tostring(L, idx), 0};
 }
 
 static uint32_t add_node(struct compile *c, enum tg_hooks_kind kind)
@@ -62,12 +62,12 @@ static uint32_t add_node(struct compile *c, enum tg_hooks_kind kind)
     return hooks->n_nodes++;
 }
 
-static void add_field(struct compile *c, const char *name, uint32_t node)
+static void add_field(struct compile *c, struct tg_hooks_field field)
 {
     struct tg_hooks *hooks = c->hooks;
     if (hooks->n_fields % 64 == 0)
         hooks->fields = tg_realloc(hooks->fields, (hooks->n_fields + 64) * sizeof(*hooks->fields));
-    hooks->fields[hooks->n_fields++] = (struct tg_hooks_field){name, node};
+    hooks->fields[hooks->n_fields++] = field;
 }
 
 /* "integer?" */
@@ -104,7 +104,7 @@ static uint32_t compile_record(struct compile *c, int idx, int depth)
         if (n == TG_HOOKS_FIELDS_MAX)
             fail(c, "a record has at most 64 fields");
         const int value = lua_gettop(c->L);
-        fields[n].name = anchor(c, value - 1);
+        fields[n] = anchor(c, value - 1);
         fields[n++].node = compile_type(c, value, depth + 1);
     }
     qsort(fields, n, sizeof(*fields), by_name);
@@ -112,7 +112,7 @@ static uint32_t compile_record(struct compile *c, int idx, int depth)
     record->first = c->hooks->n_fields;
     record->n = n;
     for (uint32_t i = 0; i < n; i++) {
-        add_field(c, fields[i].name, fields[i].node);
+        add_field(c, fields[i]);
         if (!c->hooks->nodes[fields[i].node].optional)
             record->required |= UINT64_C(1) << i;
     }
@@ -124,7 +124,7 @@ static uint32_t compile_enum(struct compile *c, int idx)
     const uint32_t node = add_node(c, TG_HOOKS_ENUM);
     c->hooks->nodes[node].first = c->hooks->n_fields;
     for (lua_Integer i = 1; lua_rawgeti(c->L, idx, i) != LUA_TNIL; i++) {
-        add_field(c, anchor(c, lua_gettop(c->L)), 0);
+        add_field(c, anchor(c, lua_gettop(c->L)));
         c->hooks->nodes[node].n++;
         lua_pop(c->L, 1);
     }

@@ -15,6 +15,7 @@
 #include "rt/num.h"
 
 #define DEPTH_MAX 16
+#define VALUES_MAX 100000 /* a table that is in many places is looked at in each of them */
 #define STACK_SLOTS (4 * DEPTH_MAX)
 
 struct check {
@@ -24,6 +25,7 @@ struct check {
     const void *decimal; /* the metatable of decimals: tg_num_is() would look it up each time */
     bool is_frozen; /* a frozen table was met */
     int depth;
+    unsigned n_values;
     int keys[DEPTH_MAX]; /* where the keys on the way stand in the stack */
     struct tg_err *err;
 };
@@ -135,24 +137,41 @@ static bool check_decimal(const struct check *c, const struct tg_hooks_node *nod
 static bool check_enum(const struct check *c, const struct tg_hooks_node *node, int idx)
 {
     const struct tg_hooks_field *words = &c->hooks->fields[node->first];
+    const void *value = lua_topointer(c->L, idx);
+    for (uint32_t i = 0; i < node->n; i++)
+        if (words[i].key == value)
+            return true;
     if (lua_type(c->L, idx) != LUA_TSTRING)
         return fail_kind(c, idx, "a string");
-    const char *text = lua_tostring(c->L, idx);
-    for (uint32_t i = 0; i < node->n; i++)
-        if (words[i].name == text)
-            return true;
     char all[100] = "";
     size_t len = 0;
     for (uint32_t i = 0; i < node->n && len < sizeof(all); i++)
         len += (size_t)snprintf(all + len, sizeof(all) - len, "%s%s", i == 0 ? "" : ", ", words[i].name);
-    return fail(c, NULL, "is \"%.40s\", which is none of: %s", text, all);
+    return fail(c, NULL, "is \"%.40s\", which is none of: %s", lua_tostring(c->L, idx), all);
 }
 
 /* --- tables ------------------------------------------------------------------------------------------------------- */
 
+/* The quick look, which most values pass. */
+static bool is_plainly(const struct check *c, const struct tg_hooks_node *node, int idx)
+{
+    if (node->is_bounded)
+        return false;
+    switch (node->kind) {
+    case TG_HOOKS_INTEGER: return lua_isinteger(c->L, idx);
+    case TG_HOOKS_STRING: return lua_type(c->L, idx) == LUA_TSTRING;
+    case TG_HOOKS_DECIMAL: return is_decimal(c, idx);
+    default: return false;
+    }
+}
+
 /* Checks the value on the top, under the key below it. */
 static bool check_entry(struct check *c, uint32_t type, int key)
 {
+    if (++c->n_values > VALUES_MAX)
+        return fail(c, NULL, "is one value too many: at most %d", VALUES_MAX);
+    if (is_plainly(c, &c->hooks->nodes[type], key + 1))
+        return true;
     if (c->depth == DEPTH_MAX)
         return fail(c, NULL, "is deeper than %d", DEPTH_MAX);
     c->keys[c->depth++] = key;
@@ -201,18 +220,16 @@ static bool check_record(struct check *c, const struct tg_hooks_node *node, int 
     uint64_t found = 0;
     const int key = lua_gettop(L) + 1;
     for (lua_pushnil(L); lua_next(L, table) != 0; lua_settop(L, key)) {
-        if (lua_type(L, key) != LUA_TSTRING)
-            return fail(c, NULL, "has a key that is %s, fields have names", kind_of(L, key));
-        const char *name = lua_tostring(L, key);
+        const void *name = lua_topointer(L, key);
         uint32_t i = 0;
-        while (i < node->n && fields[i].name != name)
+        while (i < node->n && fields[i].key != name)
             i++;
-        if (i == node->n) {
-            if (!node->open)
-                return fail(c, name, "is not declared");
-        } else {
+        if (i < node->n)
             found |= UINT64_C(1) << i;
-        }
+        else if (lua_type(L, key) != LUA_TSTRING)
+            return fail(c, NULL, "has a key that is %s, fields have names", kind_of(L, key));
+        else if (!node->open)
+            return fail(c, lua_tostring(L, key), "is not declared");
         if (!check_entry(c, i == node->n ? TG_HOOKS_ANYTHING : fields[i].node, key))
             return false;
     }

@@ -28,7 +28,8 @@ struct tg_hooks_node {
     uint64_t required; /* record: a bit for each field that must be there */
 };
 struct tg_hooks_field {
-    const char *name; /* an interned string of the state */
+    const void *key; /* the address of the interned string, as lua_topointer() has it */
+    const char *name; /* its text */
     uint32_t node;
 };
 

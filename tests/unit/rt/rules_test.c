@@ -786,6 +786,23 @@ TEST(the_deck_of_the_snapshot_is_found_and_gone_afterwards)
     tg_deck_unref(&deck);
 }
 
+TEST(windows_that_a_file_keeps_are_windows_too)
+{
+    struct tg_err err;
+    struct tg_rules *rules;
+    char out[64];
+    is_int(load_text("local peak = {days = {3}, holidays = {'2026-12-25'}} local windows = {peak = peak}\n"
+                     "return {hook = 'a.b', api = 1, needs = {'calendar'}, decide = function(input, cap)\n"
+                     "  local w = cap.calendar.windows(windows, 'UTC')\n"
+                     "  return {(cap.calendar.is_open(w, 'peak', 1784109600000000)),\n"
+                     "          (cap.calendar.is_open(w, 'peak', 1784109600000000 + 86400000000))} end}",
+                     &rules, &err),
+           0);
+    ok(call(rules, "{}", NULL, out, sizeof(out), &err) == 0, "%s", err.text);
+    is_str(out, "[true,false]");
+    tg_rules_free(&rules);
+}
+
 TEST(text_has_no_patterns_and_no_locale)
 {
     is_str(answer("'text'",
