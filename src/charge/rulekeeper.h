@@ -2,9 +2,10 @@
  *
  * A thread of its own reads the slots every 2 s, and at once when it is woken (a hint through Redis, a reconnect of
  * it, tg.rules.wake()); the revision is the truth, hints may be lost. A new revision: its bundle is loaded, its hash
- * checked, every seat gets VMs of it (rt/rulebook.h). What cannot be built leaves the old rules as they are; the row of
- * this node says so, as it says what each thread has applied. A copy of what was applied stays on the disk, for a start
- * without database; then nothing is charged before the database has been asked (charge/engine.h).
+ * and its golden cases are checked, every seat gets VMs of it (rt/rulebook.h). What cannot be built leaves the old
+ * rules as they are; the row of this node says so, as it says what each thread has applied. A copy of what was applied
+ * stays on the disk, for a start without database; then nothing is charged before the database has been asked
+ * (charge/engine.h).
  *
  * The rules also go back by themselves: an activation whose hooks fail too often (charge/rulestore.h) is undone by
  * whichever node sees it first.

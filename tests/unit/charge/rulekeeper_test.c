@@ -164,6 +164,12 @@ TEST(what_cannot_decide_changes_nothing_and_is_told)
     tg_rulekeeper_wake(keeper);
     ok(holds("SELECT COUNT(*) FROM rule_nodes WHERE error LIKE 'a/rules.lua:1:%'"), "one that does not load");
     is_str(say(), "good");
+    (void)activate(publish("odd' end, cases = {{name = 'even', input = {}, want = 'even'}}, x = function() return '"),
+                   tg_clock_now_us());
+    tg_rulekeeper_wake(keeper);
+    ok(holds("SELECT COUNT(*) FROM rule_nodes WHERE error LIKE 'a/rules.lua: the case ''even'' of a.say%'"),
+       "one whose golden case does not hold");
+    is_str(say(), "good");
     const uint64_t next = activate(publish("next"), tg_clock_now_us());
     wait_for(next);
     ok(holds("SELECT COUNT(*) FROM rule_nodes WHERE error IS NULL"), "nothing is wrong any more");
