@@ -103,7 +103,7 @@ export class Stand {
     return server;
   }
 
-  ours(name, threads) {
+  ours(name, threads, logLevel = 'warn') {
     const lua = path.join(this.dir, 'lua');
     return this.start(name, '/readyz', (port, tlsPort) => {
       const conf = path.join(this.dir, `${name}.conf`);
@@ -117,7 +117,7 @@ export class Stand {
       key-file: ${this.key}
 num-threads: ${threads}
 pid-file: ${this.dir}/${name}.pid
-tollgate.log-level: warn
+tollgate.log-level: ${logLevel}
 tollgate.lua-dir: ${lua}
 tollgate.control-socket: ${this.dir}/${name}.sock
 hosts:

@@ -52,4 +52,34 @@ function handler.wallet(req)
   return 200, { id = wallet.id, balance = tostring(wallet.balance) }
 end
 
+--- A rule that has no money to count: what a shadow looks at whoever asks.
+function handler.number()
+  local number, err = tg.rules.call("pricing.normalize_number", { raw = "+44 20 7946 0000", plan = plan })
+  if number == nil then
+    return nil, err
+  end
+  return 200, number
+end
+
+local answered <const> = { event_id = "same", status = "answered", to = "1", duration_ms = 1, answered_at = 0 }
+
+-- The number that a bundle of tests/bench/rules.mjs gives to both of its hooks, and its id; nil when they differ.
+local function number_of_bundle()
+  local price, report = tg.rules.call("pricing.rate_usage", { event = answered, plan = plan })
+  local number, other = tg.rules.call("pricing.normalize_number", { raw = "1", plan = plan })
+  assert(price and number, "the rules failed")
+  local same = report.bundle == other.bundle and "1000000" .. tostring(price.total) == number.digits
+  return same and number.digits .. report.bundle
+end
+
+--- Asks two rules, waits for the database, asks them again: 409 when the four answers are not of one bundle.
+function handler.same_rules()
+  local before = number_of_bundle()
+  local _, err = store.wallet(1)
+  if err then
+    return nil, err
+  end
+  return before and before == number_of_bundle() and 200 or 409, { bundle = before }
+end
+
 return handler
