@@ -248,6 +248,45 @@ api GET /v1/rules/backtests
 is "$status $(json '[.data[].id]')" "200 [\"$backtest\"]" "backtests are listed"
 post /v1/rules/backtests "{\"bundle\": \"release\", \"from\": \"2026-08-01T00:00:00Z\", \"to\": \"2026-07-01T00:00:00Z\"}"
 problem 422 invalid_input "a time that ends before it begins" /to
+
+# --- backtests wait for each other, and outlive the server
+for part in a b; do
+    jq -nc --arg part "$part" --arg company "$client" '[range(9000) | {event_id: "\($part)-\(.)", source: "gw-1", company: $company,
+        meter: "call.seconds", event_time: "2026-07-\(10 + . % 20)T10:00:00Z", quantity: "\(. % 300)",
+        properties: {to: "+1212555\(1000 + .)"}}]' >"$dir/many.json"
+    post /v1/usage "@$dir/many.json"
+done
+more='    decide = function(input, cap)
+      local result = rate_usage(input, cap)
+      local function more(amount) return cap.decimal.mul(amount, "1.05", 12, "half_up") end
+      for _, line in ipairs(result.lines or {}) do line.amount = more(line.amount) end
+      result.total = result.total and more(result.total)
+      return result
+    end,'
+sed -e '/^    cases = rate_cases,/d' -e "s/^    decide = rate_usage,/${more//$'\n'/\\n}/" lua/pricing/rules.lua >"$dir/dearer.lua"
+publish release pricing/rules.lua="$dir/dearer.lua"
+is "$status" 201 "other prices are a bundle"
+for i in 1 2; do
+    post /v1/rules/backtests "{\"bundle\": \"$bundle\", $period}"
+    backtests[i]=$(field .id)
+done
+# looks each 5 ms, and is not waited for
+grep -m 1 -qx 1 < <(for i in {1..1000}; do
+    echo "SELECT COUNT(*) FROM rule_backtests WHERE events_done > 0 AND events_done < events; DO SLEEP(0.005);"
+done | mariadb --defaults-extra-file="$dir/my.cnf" --batch --skip-column-names --unbuffered "$database" 2>/dev/null)
+kill_server
+is "$(sql "SELECT GROUP_CONCAT(state ORDER BY created_at) FROM rule_backtests WHERE state <> 'done'")" running,waiting \
+    "the server dies while one runs and one waits"
+start_server
+sql "UPDATE jobs SET run_at = UTC_TIMESTAMP(6) WHERE state = 'running'" # as if the lease of the dead were over
+for i in 1 2; do
+    backtest=${backtests[i]}
+    until_true 60 is_finished
+    reports[i]=$(json '[.state, .events, .events_done, .report.same, .report.different, .report.errors, .report.totals]')
+done
+like "${reports[1]}" '^\["done",18002,18002,' "the next one goes on where it was"
+is "${reports[1]}" "${reports[2]}" "and finds, to the last digit, what the one that was not disturbed does"
+equal "five percent more" "$(jq -r '.[6][0].new' <<<"${reports[2]}")" "$(sql 'SELECT SUM(amount) * 1.05 FROM usage_events')"
 stop_server
 is "$server_code" 0 "the server ends with 0"
 done_testing
