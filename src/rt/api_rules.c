@@ -24,6 +24,7 @@
 #define DECK_TYPE "tg.deck"
 #define DEPTH_MAX 16
 #define VALUES_MAX 10000
+#define BYTES_MAX (4u << 20)
 #define PATH_SIZE 128
 
 /* --- the set that a coroutine decides with ------------------------------------------------------------------------ */
@@ -66,6 +67,7 @@ struct copy {
     lua_State *from, *to, *raises;
     const char *root; /* "input" or "result" */
     unsigned n_values;
+    size_t n_bytes;
     int depth;
     int keys[DEPTH_MAX + 1]; /* where the keys on the way stand in from's stack */
 };
@@ -82,6 +84,15 @@ static int fail(struct copy *c, const char *what)
             len += (size_t)snprintf(path + len, sizeof(path) - len, "[%lld]", (long long)lua_tointeger(c->from, key));
     }
     return luaL_error(c->raises, "%s %s", path, what);
+}
+
+/* One text may stand in many places. */
+static void push_text(struct copy *c, const char *text, size_t len)
+{
+    c->n_bytes += len;
+    if (c->n_bytes > BYTES_MAX)
+        fail(c, "has too many bytes of text");
+    lua_pushlstring(c->to, text, len);
 }
 
 static void copy_value(struct copy *c, int idx);
@@ -102,7 +113,7 @@ static void copy_entry(struct copy *c, int key, bool is_list)
     }
     size_t len;
     const char *text = lua_tolstring(c->from, key, &len);
-    lua_pushlstring(c->to, text, len);
+    push_text(c, text, len);
     copy_value(c, key + 1);
     lua_rawset(c->to, -3);
 }
@@ -140,7 +151,7 @@ static void copy_value(struct copy *c, int idx)
     case LUA_TTABLE: copy_table(c, idx); return;
     case LUA_TSTRING: {
         const char *text = lua_tolstring(L, idx, &len);
-        lua_pushlstring(c->to, text, len);
+        push_text(c, text, len);
         return;
     }
     default: break;

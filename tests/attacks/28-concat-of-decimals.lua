@@ -1,4 +1,4 @@
--- Our own values have no __concat either: an error, not that crash.
+-- Our own values have no metamethod for it either: an error, not that crash.
 -- must: error attempt to concatenate
 return { hook = "attack.run", api = 1, needs = { "decimal" }, decide = function(_, cap)
   local function deep(n)
