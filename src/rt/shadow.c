@@ -46,8 +46,8 @@ struct tg_shadow {
 struct finding {
     uint64_t revision;
     const char *hook, *company, *currency;
-    bool is_error, is_same, has_money;
-    struct tg_decimal live, candidate;
+    bool is_error, is_same;
+    struct tg_decimal live, candidate; /* 0 where a hook has no money or one of the two failed */
 };
 
 /* --- the figures --------------------------------------------------------------------------------------------------- */
@@ -173,8 +173,7 @@ static bool count(struct tg_shadow *shadow, const struct finding *f)
         t->errors += f->is_error;
         t->same += !f->is_error && f->is_same;
         t->different += !f->is_error && !f->is_same;
-        if (f->has_money)
-            add_money(t, f);
+        add_money(t, f);
         wants_sample = (f->is_error || !f->is_same) && shadow->n_samples < TG_SHADOW_SAMPLES_MAX;
     }
     pthread_mutex_unlock(&shadow->lock);
@@ -310,7 +309,6 @@ static struct finding compare(const struct tg_shadow_pair *pair, const char *hoo
         return f;
     f.company = snap->company;
     f.currency = snap->currency == NULL ? "" : snap->currency;
-    f.has_money = both;
     if (both) {
         f.live = money_of(live->result, money);
         f.candidate = money_of(candidate->result, money);

@@ -1,6 +1,7 @@
 /* backtest_test - stored usage is rated again as it was rated, page by page, and what differs is counted. */
 #include "../../../src/charge/backtest.c"
 
+#include "base/log.h"
 #include "fixture.h"
 
 #define NOON_US (INT64_C(1784109600) * 1000000) /* 2026-07-15T10:00:00Z, of call_event() */
@@ -8,7 +9,15 @@
 
 static struct tg_deckstore *decks;
 
-/* Usage of four companies, once: 44 at 0.03/min 1/1, 1 at 0.012/min 60/60. */
+static int n_heard;
+
+static void on_log(enum tg_loglevel level, const char *name, const struct tg_logfield *fields, void *arg)
+{
+    (void)level, (void)fields, (void)arg;
+    n_heard += strcmp(name, "rules_message_logged") == 0 || strcmp(name, "charge_rating_finished") == 0;
+}
+
+/* Usage of five companies, once: 44 at 0.03/min 1/1, 1 at 0.012/min 60/60. `bare` cannot be rated today. */
 static void begin(void)
 {
     if (decks != NULL)
@@ -28,6 +37,15 @@ static void begin(void)
                  "{\"event_id\":\"b9\",\"source\":\"llm\",\"meter\":\"llm.tokens.in\",\"event_time\":"
                  "\"2026-07-15T10:00:00Z\",\"quantity\":\"5120\"}"),
              "\"unrated\":1");
+    contains(ask(engine, loop, world.other,
+                 "{\"event_id\":\"b10\",\"source\":\"gw\",\"meter\":\"call.seconds\",\"event_time\":"
+                 "\"2026-07-15T11:00:00Z\",\"quantity\":\"1\",\"properties\":{\"to\":\"+442079460000\"}}"),
+             "\"rated\":1");
+    db_int("UPDATE companies SET pricing = '[]' WHERE id = ?", &TG_DBVAL_ID(world.bare), 1);
+    contains(ask(engine, loop, world.bare, call_event("b11", NULL, "+442079460000", "20")), "\"failed\":1");
+    db_int("UPDATE companies SET pricing = '{}' WHERE id = ?", &TG_DBVAL_ID(world.bare), 1);
+    contains(ask(engine, loop, world.bare, call_event("b12", NULL, "+442079460000", "20")), "\"no_rate\":1");
+    db_int("UPDATE companies SET pricing = '[]' WHERE id = ?", &TG_DBVAL_ID(world.bare), 1);
     tg_engine_free(&engine);
     tg_loop_free(&loop);
 }
@@ -106,7 +124,7 @@ static const char *figures_of(const json_t *page, struct tg_id company)
     return text;
 }
 
-TEST(rules_that_decided_change_nothing_whatever_became_of_an_event)
+TEST(rules_that_decided_change_nothing_where_the_parameters_are_the_same)
 {
     begin();
     struct tg_err err = {0};
@@ -114,14 +132,38 @@ TEST(rules_that_decided_change_nothing_whatever_became_of_an_event)
     const struct tg_backtest b = backtest_of(world.platform, 100);
     json_t *page = page_of(&b, set, &err);
     is_str(json_string_value(json_object_get(page, "cursor")), "");
-    is_int(json_integer_value(json_object_get(page, "events")), 9);
+    is_int(json_integer_value(json_object_get(page, "events")), 11);
     is_str(figures_of(page, world.agency), "2 2/0/0 0.029 0.029");
     is_str(figures_of(page, world.client), "4 4/0/0 0.05 0.05");
     is_str(figures_of(page, world.other), "1 1/0/0 0.01 0.01");
     is_str(figures_of(page, world.platform), "1 1/0/0 0 0");
-    is_str(figures_of(page, world.bare), "1 1/0/0 0 0");
-    is_int(json_array_size(json_object_get(page, "samples")), 0);
+    is_str(figures_of(page, world.bare), "3 1/0/2 0 0"); /* what failed then, too, and what did not */
+    is_int(json_array_size(json_object_get(page, "samples")), 2);
     json_decref(page);
+    tg_ruleset_unref(&set);
+}
+
+TEST(the_deck_is_that_of_the_day_and_the_parameters_are_those_of_today)
+{
+    begin();
+    struct tg_err err = {0};
+    struct tg_ruleset *set = make_set(NULL);
+    const struct tg_backtest b = backtest_of(world.platform, 100);
+    const struct tg_dbval deck = TG_DBVAL_ID(world.deck), other = TG_DBVAL_ID(world.other);
+    db_int("INSERT INTO rate_deck_versions SELECT deck_id, 2, 'ready', source_hash, 1, '{}', created_at"
+           " FROM rate_deck_versions WHERE deck_id = ?",
+           &deck, 1);
+    db_int("INSERT INTO rate_deck_rows (deck_id, version, row_no, prefix, per_minute, initial_s, increment_s, blocked)"
+           " SELECT deck_id, 2, row_no, prefix, 7, 1, 1, 0 FROM rate_deck_rows WHERE deck_id = ?",
+           &deck, 1);
+    db_int("UPDATE rate_decks SET active_version = 2 WHERE id = ?", &deck, 1);
+    db_int("UPDATE companies SET pricing = '{\"charge_decimals\": 1, \"rounding\": \"up\"}' WHERE id = ?", &other, 1);
+    json_t *page = page_of(&b, set, &err);
+    is_str(figures_of(page, world.agency), "2 2/0/0 0.029 0.029");
+    is_str(figures_of(page, world.client), "4 4/0/0 0.05 0.05");
+    is_str(figures_of(page, world.other), "1 0/1/0 0.01 0.1");
+    json_decref(page);
+    db_int("UPDATE companies SET pricing = NULL WHERE id = ?", &other, 1);
     tg_ruleset_unref(&set);
 }
 
@@ -164,7 +206,7 @@ TEST(pages_of_any_size_are_the_same_in_sum)
         if (is_last)
             break;
     }
-    is_int(n, 9);
+    is_int(n, 11);
     tg_ruleset_unref(&set);
 }
 
@@ -191,6 +233,8 @@ TEST(a_rule_that_fails_is_an_error_with_its_reason_and_no_money)
     begin();
     struct tg_err err = {0};
     struct tg_ruleset *set = make_set("error('not today')");
+    n_heard = 0;
+    tg_log_set_listener(on_log, NULL);
     const struct tg_backtest b = backtest_of(world.other, 100);
     json_t *page = page_of(&b, set, &err);
     is_str(figures_of(page, world.other), "1 0/0/1 0 0");
@@ -198,6 +242,8 @@ TEST(a_rule_that_fails_is_an_error_with_its_reason_and_no_money)
     is_str(json_string_value(json_object_get(sample, "stored")), "0.01");
     is_str(json_string_value(json_object_get(sample, "new")), "failed");
     is_str(json_string_value(json_object_get(sample, "error")), "pricing/rules.lua:1: not today");
+    tg_log_set_listener(NULL, NULL);
+    is_int(n_heard, 0); /* neither the rule's own lines nor its failures */
     json_decref(page);
     tg_ruleset_unref(&set);
 }
