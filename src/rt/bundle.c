@@ -17,6 +17,7 @@ struct tg_bundle {
     atomic_uint refs;
     size_t n;
     struct tg_bundle_file *files; /* ascending by path; path and text are ours */
+    _Atomic(struct tg_bundle_code *) *code; /* for each file; NULL: not compiled yet */
     char id[TG_BUNDLE_ID_SIZE];
 };
 
@@ -117,6 +118,7 @@ static struct tg_bundle *make(const struct tg_bundle_file *files, size_t n)
     bundle->refs = 1;
     bundle->n = n;
     bundle->files = tg_calloc(n + 1, sizeof(*bundle->files));
+    bundle->code = tg_calloc(n + 1, sizeof(*bundle->code));
     for (size_t i = 0; i < n; i++)
         bundle->files[i] =
             (struct tg_bundle_file){tg_strdup(files[i].path), tg_memdup(files[i].text, files[i].len), files[i].len};
@@ -181,9 +183,25 @@ void tg_bundle_unref(struct tg_bundle **bundle)
     for (size_t i = 0; i < b->n; i++) {
         free((char *)b->files[i].path);
         free((char *)b->files[i].text);
+        free(b->code[i]);
     }
     free(b->files);
+    free(b->code);
     free(b);
+}
+
+/* --- compiled ----------------------------------------------------------------------------------------------------- */
+
+const struct tg_bundle_code *tg_bundle_code(const struct tg_bundle *bundle, const struct tg_bundle_file *file)
+{
+    return atomic_load(&bundle->code[file - bundle->files]);
+}
+
+void tg_bundle_set_code(const struct tg_bundle *bundle, const struct tg_bundle_file *file, struct tg_bundle_code *code)
+{
+    struct tg_bundle_code *none = NULL;
+    if (!atomic_compare_exchange_strong(&bundle->code[file - bundle->files], &none, code))
+        free(code);
 }
 
 /* --- reading ------------------------------------------------------------------------------------------------------ */

@@ -45,6 +45,16 @@ size_t tg_bundle_n(const struct tg_bundle *bundle);
 const struct tg_bundle_file *tg_bundle_file(const struct tg_bundle *bundle, size_t i); /* ascending by path */
 const struct tg_bundle_file *tg_bundle_find(const struct tg_bundle *bundle, const char *path); /* or NULL */
 
+/* The compiled form of a file, once a VM has left it here: whoever makes more VMs of a bundle, one a thread, need not
+ * parse it again (most of what a VM costs). Never from outside: only what lua_dump gave of the file's text. Any thread. */
+struct tg_bundle_code {
+    size_t len;
+    char bytes[];
+};
+const struct tg_bundle_code *tg_bundle_code(const struct tg_bundle *bundle, const struct tg_bundle_file *file);
+/* Takes code, which is from malloc; the first that comes stays. */
+void tg_bundle_set_code(const struct tg_bundle *bundle, const struct tg_bundle_file *file, struct tg_bundle_code *code);
+
 /* {"files": [{"path": …, "source": …}, …]} */
 json_t *tg_bundle_to_json(const struct tg_bundle *bundle);
 int tg_bundle_from_json(const json_t *json, struct tg_faults *faults, struct tg_bundle **bundle_r) TG_MUST_CHECK;

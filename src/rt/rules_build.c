@@ -5,29 +5,63 @@
 
 #include <lauxlib.h>
 
+#include "base/mem.h"
 #include "rt/freeze.h"
 #include "rt/vm.h"
 
 #define GC_PAUSE 400 /* the heap is small and its garbage short-lived: collect when it is four times as big */
 
-/* Calls the chunk in the environment at env; leaves its one result. */
-static void push_file(lua_State *L, const char *path, const char *text, size_t len, int env)
+/* mode: "t", or "b" for what we have compiled ourselves. */
+static void load_chunk(lua_State *L, const char *path, const char *bytes, size_t len, const char *mode)
 {
     char name[TG_BUNDLE_PATH_LEN_MAX + 2];
     (void)snprintf(name, sizeof(name), "@%s", path);
-    if (luaL_loadbufferx(L, text, len, name, "t") != LUA_OK)
+    if (luaL_loadbufferx(L, bytes, len, name, mode) != LUA_OK)
         lua_error(L);
+}
+
+/* Replaces the chunk on the top by its one result, in the environment at env. */
+static void run_chunk(lua_State *L, int env)
+{
     lua_pushvalue(L, env);
     if (lua_setupvalue(L, -2, 1) == NULL)
         lua_pop(L, 1);
     lua_call(L, 0, 1);
 }
 
+static void push_file(lua_State *L, const char *path, const char *text, size_t len, int env)
+{
+    load_chunk(L, path, text, len, "t");
+    run_chunk(L, env);
+}
+
+/* A lua_Writer; arg is a struct tg_bundle_code **. */
+static int add_code(lua_State *L, const void *bytes, size_t len, void *arg)
+{
+    struct tg_bundle_code **code = arg;
+    const size_t old_len = *code == NULL ? 0 : (*code)->len;
+    (void)L;
+    *code = tg_realloc(*code, sizeof(**code) + old_len + len);
+    memcpy((*code)->bytes + old_len, bytes, len);
+    (*code)->len = old_len + len;
+    return 0;
+}
+
 static void push_bundle_file(lua_State *L, const struct tg_rules_build *build, const struct tg_bundle_file *file)
 {
+    const struct tg_bundle_code *code = tg_bundle_code(build->bundle, file);
     lua_rawgeti(L, LUA_REGISTRYINDEX, build->env);
-    push_file(L, file->path, file->text, file->len, lua_gettop(L));
-    lua_remove(L, -2);
+    const int env = lua_gettop(L);
+    if (code != NULL) {
+        load_chunk(L, file->path, code->bytes, code->len, "b");
+    } else {
+        struct tg_bundle_code *compiled = NULL;
+        load_chunk(L, file->path, file->text, file->len, "t");
+        (void)lua_dump(L, add_code, &compiled, 0);
+        tg_bundle_set_code(build->bundle, file, compiled);
+    }
+    run_chunk(L, env);
+    lua_remove(L, env);
 }
 
 static void push_env(lua_State *L, struct tg_rules_build *build)
@@ -206,6 +240,8 @@ static void add_rule(lua_State *L, const struct tg_rules_build *build, const cha
     rules->n_rules++;
     if ((rules->flags & TG_RULES_KEEP_CASES) != 0)
         keep_cases(L, rule, to);
+    lua_pushnil(L);
+    lua_setfield(L, rule, "cases"); /* often the most of a file, and not worth freezing */
     lua_settop(L, rule - 1);
 }
 

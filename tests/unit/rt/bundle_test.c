@@ -250,4 +250,25 @@ TEST(a_long_message_is_cut_between_two_characters)
     tg_faults_deinit(&faults);
 }
 
+TEST(the_first_compiled_form_stays_with_the_bundle)
+{
+    struct tg_faults faults = {0};
+    struct tg_bundle *bundle;
+    const struct tg_bundle_file files[] = {{"b/rules.lua", "two", 3}, {"a/rules.lua", "one", 3}};
+    is_int(tg_bundle_new(files, 2, &faults, &bundle), 0);
+    const struct tg_bundle_file *file = tg_bundle_find(bundle, "b/rules.lua");
+    ok(tg_bundle_code(bundle, file) == NULL, "nobody has compiled it");
+    struct tg_bundle_code *code[2];
+    for (int i = 0; i < 2; i++) {
+        code[i] = malloc(sizeof(**code) + 1);
+        code[i]->len = 1;
+        code[i]->bytes[0] = (char)('x' + i);
+    }
+    tg_bundle_set_code(bundle, file, code[0]);
+    tg_bundle_set_code(bundle, file, code[1]);
+    ok(tg_bundle_code(bundle, file) == code[0] && code[0]->bytes[0] == 'x', "the first");
+    ok(tg_bundle_code(bundle, tg_bundle_find(bundle, "a/rules.lua")) == NULL, "and of the other file still none");
+    tg_bundle_unref(&bundle);
+}
+
 TAP_MAIN()

@@ -338,6 +338,9 @@ TEST(no_float_leaves_a_rule)
     is_str(answer("", "return {[1] = 1, x = 2}", "{}"), "bug: the result has a table with mixed keys");
     is_str(answer("", "return {x = {[7] = 2}}", "{}"), "bug: the result has a table with mixed keys");
     is_str(answer("", "local t = {} t.t = t return t", "{}"), "bug: the result is deeper than 16");
+    tap_contains(__FILE__, __LINE__,
+                 answer("", "local t = {} for i = 1, 9 do t = {t, t, t, t, t, t, t, t} end return t", "{}"),
+                 "not enough memory"); /* eight tables that stand for a hundred million */
     is_str(answer("", "return {n = 0 / 0}", "{}"), "bug: the result has a float, which is no data");
     is_str(answer("", "return {n = 1 / 0}", "{}"), "bug: the result has a float, which is no data");
     is_str(answer("", "return {total = 1, ['\\xff'] = 2}", "{}"), "bug: the result has a key that is not UTF-8");
@@ -436,6 +439,9 @@ TEST(a_result_is_of_the_type_that_the_host_declares)
         {"return {total = cap.decimal.new(1), totl = 1}", "a.b: result.totl is not declared"},
         {"return {total = cap.decimal.new(1), lines = {{n = 1}, {}}}", "a.b: result.lines[2].n is missing"},
         {"return", "a.b: result must be a table with names, it is absent"},
+        {"local t = {n = {}} for i = 1, 9 do t = {n = {t, t, t, t, t, t, t, t}} end\n"
+         "return {total = cap.decimal.new(1), lines = {{n = 1, more = t}}}",
+         "a.b: result.lines[1].more is not declared"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct tg_err err = {.text = ""};
@@ -855,6 +861,32 @@ TEST(log_lines_of_a_call_can_be_collected)
     tg_rules_set_log(rules, NULL);
     tg_rules_free(&rules);
     tg_strbuf_deinit(&log);
+}
+
+TEST(the_second_vm_of_a_bundle_fails_at_the_same_line_with_the_same_words)
+{
+    static const char text[] = "return { hook = 'a.b', api = 1, decide = function(input)\n"
+                               "  local n = input.n\n"
+                               "  return { n = n + nothing }\n"
+                               "end }";
+    const struct tg_bundle_file file = {"a/rules.lua", text, sizeof(text) - 1};
+    struct tg_faults faults = {0};
+    struct tg_bundle *bundle;
+    struct tg_err err[2];
+    char out[64];
+    struct tg_luasource *host = tg_luasource_of(NULL, NULL, 0);
+    is_int(tg_bundle_new(&file, 1, &faults, &bundle), 0);
+    for (int i = 0; i < 2; i++) {
+        struct tg_rules *rules;
+        ok((tg_bundle_code(bundle, tg_bundle_file(bundle, 0)) != NULL) == (i == 1), "compiled by the first");
+        is_int(tg_rules_new(host, bundle, 0, &rules, &err[i]), 0);
+        is_int(call(rules, "{}", NULL, out, sizeof(out), &err[i]), -1);
+        tg_rules_free(&rules);
+    }
+    tap_contains(__FILE__, __LINE__, err[0].text, "a/rules.lua:3:");
+    is_str(err[1].text, err[0].text);
+    tg_bundle_unref(&bundle);
+    tg_luasource_unref(&host);
 }
 
 TAP_MAIN()
