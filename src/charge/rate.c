@@ -15,11 +15,11 @@
 
 #define LINES_MAX 5000
 
-void tg_rate_plan_load(struct tg_rate_plan *plan, const struct tg_dbval *currency, const struct tg_dbval *timezone,
+void tg_rate_plan_load(struct tg_rate_plan *plan, const struct tg_dbval *currency, const struct tg_dbval *zone,
                        const struct tg_dbval *country, const struct tg_dbval *pricing)
 {
     json_error_t fault;
-    *plan = (struct tg_rate_plan){.timezone = tg_memdup(timezone->bytes, timezone->len)};
+    *plan = (struct tg_rate_plan){.timezone = tg_memdup(zone->bytes, zone->len)};
     assert(currency->len == 3);
     memcpy(plan->currency, currency->bytes, 3);
     if (country->type != TG_DB_NULL && country->len < sizeof(plan->country))

@@ -34,7 +34,7 @@ struct tg_rate_plan { /* of one company */
 };
 struct tg_dbval;
 /* Fills plan from columns of companies, but for company and deck. */
-void tg_rate_plan_load(struct tg_rate_plan *plan, const struct tg_dbval *currency, const struct tg_dbval *timezone,
+void tg_rate_plan_load(struct tg_rate_plan *plan, const struct tg_dbval *currency, const struct tg_dbval *zone,
                        const struct tg_dbval *country, const struct tg_dbval *pricing);
 /* Gives back what it holds, the deck's reference, too. Zeroed is fine. */
 void tg_rate_plan_deinit(struct tg_rate_plan *plan);
