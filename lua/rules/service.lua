@@ -6,6 +6,7 @@
 local bundles = require("rules.bundles")
 local catalog = require("catalog.service")
 local errors = require("core.errors")
+local hint = require("core.hint")
 local hooks = require("core.hooks")
 local identity = require("identity.service")
 local jobs = require("jobs.service")
@@ -13,6 +14,7 @@ local operations = require("operations.service")
 local report = require("rules.report")
 local schema = require("rules.schema")
 local store = require("rules.store")
+local users = require("users.service")
 
 local service = {}
 
@@ -22,7 +24,6 @@ local NODE_SEEN <const> = 10 * SECOND -- a node that was not seen for longer is 
 local HISTORY_MAX <const> = 1000
 local GROUPS_SHOWN <const> = 100
 local BACKTEST_DAYS_MAX <const> = 366
-local HINT_MS <const> = 200
 
 --- The permission of those who may decide what decides.
 local ACTIVATE <const> = "rules:activate"
@@ -32,7 +33,7 @@ local ACTIVATE <const> = "rules:activate"
 -- Whoever keeps the rules looks now, here and on the other nodes; who misses it looks by itself.
 local function announce(revision)
   tg.rules.wake()
-  pcall(tg.within, HINT_MS, tg.redis.call, "PUBLISH", "tollgate:rules", revision)
+  hint.send("tollgate:rules", revision)
 end
 
 local function moved(slot)
@@ -110,13 +111,24 @@ local SAYS <const> = {
   reviewer_is_author = "Who wrote a bundle does not activate it: somebody else with rules:activate must.",
 }
 
+-- Keys and people beside the actor that could activate.
+local function others_who_may(actor)
+  local keys, err = identity.others_who_may(ACTIVATE, actor)
+  if not keys then
+    return nil, err
+  end
+  local people
+  people, err = users.others_who_may(ACTIVATE, actor)
+  return people and keys + people, err
+end
+
 -- A second person looks at what decides. The flow itself is a rule; when it fails, nothing is activated.
 ---@return string? detail for the history, table? err
 local function review(bundle, actor)
   if not bundle.author then
     return ""
   end
-  local others, err = identity.others_who_may(ACTIVATE, actor)
+  local others, err = others_who_may(actor)
   if not others then
     return nil, err
   end

@@ -27,7 +27,7 @@ static void print_json(const json_t *json)
     putchar('\n');
 }
 
-/* --- push ---------------------------------------------------------------------------------------------------------- */
+/* --- push --------------------------------------------------------------------------------------------------------- */
 
 static void print_published(const struct tg_args *args, const json_t *bundle)
 {
@@ -82,7 +82,7 @@ const struct tg_command tg_cmd_rules_push = {
     push_options,
     run_push};
 
-/* --- diff ---------------------------------------------------------------------------------------------------------- */
+/* --- diff --------------------------------------------------------------------------------------------------------- */
 
 static json_t *compare(const struct tg_args *args, struct tg_api *api)
 {
@@ -145,7 +145,7 @@ const struct tg_command tg_cmd_rules_diff = {
     diff_options,
     run_diff};
 
-/* --- activate, rollback -------------------------------------------------------------------------------------------- */
+/* --- activate, rollback ------------------------------------------------------------------------------------------- */
 
 /* A whole number of an option into json under its name with "_"; -1 after a message. */
 static int add_count(const struct tg_args *args, const char *option, const char *name, json_t *json)
@@ -283,7 +283,7 @@ const struct tg_command tg_cmd_rules_rollback = {
     rollback_options,
     run_rollback};
 
-/* --- shadow -------------------------------------------------------------------------------------------------------- */
+/* --- shadow ------------------------------------------------------------------------------------------------------- */
 
 static int run_shadow(const struct tg_args *args)
 {
@@ -322,7 +322,7 @@ const struct tg_command tg_cmd_rules_shadow = {
     shadow_options,
     run_shadow};
 
-/* --- status -------------------------------------------------------------------------------------------------------- */
+/* --- status ------------------------------------------------------------------------------------------------------- */
 
 static void print_active(const json_t *active)
 {
@@ -393,7 +393,7 @@ const struct tg_command tg_cmd_rules_status = {"rules status",
                                                status_options,
                                                run_status};
 
-/* --- dry-run ------------------------------------------------------------------------------------------------------- */
+/* --- dry-run ------------------------------------------------------------------------------------------------------ */
 
 /* The input from FILE, without one from standard input; NULL after a message. */
 static json_t *read_input(const struct tg_args *args)

@@ -14,12 +14,13 @@ local function bundle_of(author)
   return { id = world.NEW, author = author, hooks = {}, note = "", created_at = 0 }
 end
 
-local function expect_review(others)
+local function expect_review(others, people)
   local keys = { { id = ME, permissions = { "*" } }, { id = "key_reader", permissions = { "rules:read" } } }
   for i = 1, others do
     keys[#keys + 1] = { id = "key_" .. i, permissions = { "rules:activate" } }
   end
   script.expect("living_keys", keys)
+  script.expect("holders", people or { { user = "usr_1", role = "rule_editor" } })
 end
 
 local function expect_set(changed, check)
@@ -112,6 +113,14 @@ describe("activation", function()
     assert.equal("admin.step", hook)
     assert.same({ "rules.activate", "proposed", "approve", ME, ME, false },
       { input.flow, input.state, input.event.type, input.event.actor, input.event.author, input.event.alone })
+  end)
+
+  it("counts people as well as keys", function()
+    script.expect("bundle", bundle_of(ME))
+    script.expect("slot", { revision = 7 })
+    expect_review(0, { { user = "usr_1", role = "platform_admin" } })
+    local _, err = activate()
+    assert.equal("reviewer_is_author", err.type)
   end)
 
   it("lets somebody who is alone do it, and writes that down", function()
