@@ -110,7 +110,7 @@ static bool freeze_value(struct walk *w, const char *what, bool strict)
 {
     lua_State *L = w->L;
     const int value = lua_gettop(L), type = lua_type(L, value);
-    if (type != LUA_TTABLE && (type != LUA_TFUNCTION || lua_iscfunction(L, value)))
+    if (type != LUA_TTABLE && type != LUA_TFUNCTION)
         return false;
     lua_pushvalue(L, value);
     if (lua_rawget(L, w->seen) != LUA_TNIL) {
@@ -163,10 +163,24 @@ static void walk_table(struct walk *w, int table)
     }
 }
 
+/* Of the functions that we give to rules only what pairs() returns has a table, and a place in it that moves. */
+static void check_cfunction(lua_State *L, int function)
+{
+    for (int i = 1; lua_getupvalue(L, function, i) != NULL; i++) {
+        if (lua_istable(L, -1))
+            luaL_error(L, "what pairs() returns must not outlive the call: it remembers how far it came");
+        lua_pop(L, 1);
+    }
+}
+
 static void walk_function(struct walk *w, int function)
 {
     lua_State *L = w->L;
     const char *name;
+    if (lua_iscfunction(L, function)) {
+        check_cfunction(L, function);
+        return;
+    }
     for (int i = 1; (name = lua_getupvalue(L, function, i)) != NULL; i++) {
         if (freeze_value(w, name, false))
             lua_setupvalue(L, function, i);

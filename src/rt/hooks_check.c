@@ -15,6 +15,7 @@
 #include "rt/num.h"
 
 #define DEPTH_MAX 16
+#define VALUES_MAX 100000 /* the same table may stand in many places: no limit looks into a C function */
 #define VALUES_MAX 100000 /* a table that is in many places is looked at in each of them */
 #define STACK_SLOTS (4 * DEPTH_MAX)
 
@@ -168,6 +169,8 @@ static bool is_plainly(const struct check *c, const struct tg_hooks_node *node, 
 /* Checks the value on the top, under the key below it. */
 static bool check_entry(struct check *c, uint32_t type, int key)
 {
+    if (++c->n_values > VALUES_MAX)
+        return fail(c, NULL, "is one value too many, more than %d", VALUES_MAX);
     if (++c->n_values > VALUES_MAX)
         return fail(c, NULL, "is one value too many: at most %d", VALUES_MAX);
     if (is_plainly(c, &c->hooks->nodes[type], key + 1))

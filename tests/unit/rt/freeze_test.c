@@ -79,6 +79,8 @@ TEST(a_frozen_table_reads_as_before)
         {"return table.concat(frozen({'a', 'b'}), '-')", "a-b"},
         {"return select('#', table.unpack(frozen({1, 2, 3})))", "3"},
         {"return #table.move(frozen({1, 2, 3}), 1, 3, 1, {})", "3"},
+        {"local t = {} for i = 1, 10001 do t[i] = 'x' end return table.concat(frozen(t))",
+         "error: table: at most 10000 entries"},
         {"return type(frozen({}))", "table"},
         {"local t = {} local f = frozen({a = t, b = t}) return f.a == f.b", "true"},
         {"local t = {} t.t = t local f = frozen(t) return f == f.t and f.t == f.t.t", "true"},
@@ -154,6 +156,15 @@ TEST(a_strict_table_has_no_other_names)
 TEST(a_table_as_a_key_would_not_be_found_again)
 {
     is_str(answer("frozen({[{}] = 1})"), "error: a table that outlives the call has a table as a key");
+}
+
+TEST(an_iterator_would_remember_how_far_it_came)
+{
+    is_str(answer("local step = pairs({1, 2}) local function f() return step() end frozen(f)"),
+           "error: what pairs() returns must not outlive the call: it remembers how far it came");
+    is_str(answer(
+               "local p, i, r = pairs, ipairs, string.rep local function f() return p, i, r end return frozen(f) == f"),
+           "true");
 }
 
 TEST(a_chain_of_a_hundred_thousand_tables_is_frozen_to_its_end)

@@ -115,6 +115,7 @@ TEST(a_value_of_its_type_is_right_and_another_is_named_with_its_place)
         {"{list = 'integer'}", "{1, 'x'}", "result[2] must be an integer, it is a string"},
         {"{list = 'integer'}", "{1, nil, 3}", "result must be a list without holes and without names"},
         {"{list = 'integer'}", "{1, x = 2}", "result must be a list without holes and without names"},
+        {"{list = 'integer'}", "{1, nil, 3, [7] = 1}", "result must be a list without holes and without names"},
         {"{list = 'integer'}", "{[0] = 1, 2}", "result must be a list without holes and without names"},
         {"{list = 'integer'}", "{[1.5] = 1, 2}", "result must be a list without holes and without names"},
         {"{list = 'integer', max = 2}", "{1, 2, 3}", "result must be at most 2 entries long"},
@@ -157,6 +158,15 @@ TEST(a_value_that_never_ends_is_too_deep)
 {
     is_str(fault("'any'", "(function() local t = {} t.t = t return t end)()", TG_HOOKS_RESULT),
            "result.t.t.t.t.t.t.t.t.t.t.t.t.t.t.t.t is deeper than 16");
+}
+
+TEST(a_few_tables_in_many_places_are_too_many_values)
+{
+    tap_contains(__FILE__, __LINE__,
+                 fault("'any'",
+                       "(function() local t = {} for _ = 1, 12 do t = {t, t, t, t, t, t, t, t} end return t end)()",
+                       TG_HOOKS_RESULT),
+                 "is one value too many, more than 100000");
 }
 
 TEST(frozen_tables_are_right_and_come_out_plain)
