@@ -120,6 +120,14 @@ return openapi.section("charging", "Usage and wallets", {
         rates = shapes.list(shapes.rate), lines = shapes.list(shapes.object),
         arithmetic = shapes.list(shapes.text),
         agrees = v.described(shapes.flag, "whether computing it again gives the same figures"), total = money_or_null,
+        replayed = v.described(
+          v.object({
+            status = v.or_null(statuses), total = money_or_null, same = v.or_null(shapes.flag),
+            reason = v.or_null(shapes.text),
+          }),
+          "what the bundle that decided answers now, with the deck of then and today's parameters of the company; "
+            .. "status null: it was not asked, the reason says why"
+        ),
       }),
     },
   },

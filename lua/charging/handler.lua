@@ -117,6 +117,13 @@ function handler.usage_summary(req)
   }
 end
 
+local function show_replay(replayed, currency)
+  return {
+    status = or_null(replayed.status), total = show.money(replayed.total, currency), same = or_null(replayed.same),
+    reason = or_null(replayed.reason),
+  }
+end
+
 --- GET /v1/usage/{id}/explain
 function handler.explain(req)
   local id, err = v.path_id(req.params.id, "usg", "usage event")
@@ -134,6 +141,7 @@ function handler.explain(req)
     rate_deck = or_null(row.deck), rate_deck_version = or_null(row.deck_version),
     rates = show_all(found.rates, show.rate), lines = show_all(row.rating and row.rating.lines or {}, show_line),
     arithmetic = found.arithmetic, agrees = found.agrees, total = show.money(row.amount, row.currency),
+    replayed = show_replay(found.replayed, row.currency),
   }
 end
 

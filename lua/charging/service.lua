@@ -2,6 +2,8 @@
 local catalog = require("catalog.service")
 local errors = require("core.errors")
 local explain = require("charging.explain")
+local identity = require("identity.service")
+local replay = require("charging.replay")
 local schema = require("charging.schema")
 local store = require("charging.store")
 
@@ -155,7 +157,7 @@ local function rates_of(row)
 end
 
 --- How one event was rated.
----@return {row: table, rates: table[], arithmetic: string[], agrees: boolean}? explained, table? err
+---@return {row: table, rates: table[], arithmetic: string[], agrees: boolean, replayed: table}? explained, table? err
 function service.explain(id)
   local row, err = store.usage(id)
   if err then
@@ -169,8 +171,15 @@ function service.explain(id)
   if not rates then
     return nil, err
   end
+  local company
+  company, err = identity.company(row.company)
+  if not company then
+    return nil, err
+  end
   local why = explain.row(row)
-  return { row = row, rates = rates, arithmetic = why.arithmetic, agrees = why.agrees }
+  return {
+    row = row, rates = rates, arithmetic = why.arithmetic, agrees = why.agrees, replayed = replay.run(row, company),
+  }
 end
 
 function service.wallet(id)

@@ -102,8 +102,17 @@ describe("requests about usage", function()
     }, nil, function(args)
       assert.same({ deck = ids.deck, version = 3, row_no = 8 }, args)
     end)
+    script.expect("company", { id = ids.child, currency = "USD", timezone = "UTC" })
+    tg.rules = {
+      load = function()
+        return nil, { code = "not_found", detail = "there is no bundle" }
+      end,
+    }
     local status, body = handler.explain(script.request({ params = { id = ids.usage } }))
+    tg.rules = nil
     assert.equal(200, status)
+    assert.same({ status = tg.json.null, total = tg.json.null, same = tg.json.null, reason = "there is no bundle" },
+      body.replayed)
     assert.equal("abcd", body.bundle)
     assert.equal(60, body.rates[1].initial_seconds)
     assert.equal(8, body.rates[1].row)
