@@ -18,6 +18,7 @@
 #include "cli/commands.h"
 #include "io/mail.h"
 #include "rt/api_mail.h"
+#include "rt/luabugs.h"
 #include "rt/metrics.h"
 #include "web/conf.h"
 #include "web/directives.h"
@@ -98,6 +99,7 @@ static int run_serve(const struct tg_args *args)
     if (tg_conf_load(conf_path(args), &conf, &err) != 0)
         return tg_cli_fail(args, "%s", err.text);
     tg_log_set_listener(tg_metrics_on_log, NULL); /* what is logged is counted, before any thread begins */
+    tg_luabugs_log();
     int rc = serve(conf, &err);
     tg_conf_free(&conf);
     if (rc < 0)
