@@ -1,6 +1,7 @@
 /* purity_test - what outlives a call is found with its line and name, and nothing else is. */
 #include "../../../src/rt/purity.c"
 
+#include "rt/vm.h"
 #include "tap.h"
 
 /* "line what message" of each fault. */
@@ -95,6 +96,33 @@ TEST(an_index_that_is_a_comparison_is_refused_where_it_is_compiled_wrongly)
         tap_case("%s", right[i]);
         is_str(faults_of(right[i]), "");
     }
+}
+
+static void on_wrong_code(enum tg_purity_kind kind, int line, const char *name, size_t name_len, void *arg)
+{
+    (void)name, (void)name_len;
+    ok(kind != TG_PURITY_INDEX && kind != TG_PURITY_BITS, "%s:%d is compiled wrongly", (const char *)arg, line);
+}
+
+TEST(no_file_of_the_release_is_compiled_wrongly)
+{
+    struct tg_err err;
+    struct tg_luasource *src;
+    if (tg_luasource_read("lua", &src, &err) != 0)
+        TAP_SKIP("it does not run in the root of the tree");
+    for (size_t i = 0; i < tg_luasource_n(src); i++) {
+        lua_State *L = luaL_newstate();
+        const char *path = tg_luasource_path(src, i);
+        struct compilation c = {.text = tg_luasource_file(src, path, &c.len)};
+        tg_strbuf_init(&c.dump, DUMP_MAX);
+        lua_pushcfunction(L, l_compile);
+        lua_pushlightuserdata(L, &c);
+        ok(lua_pcall(L, 1, 0, 0) == LUA_OK, "%s compiles", path);
+        is_int(tg_purity_walk(c.dump.bytes, c.dump.len, on_wrong_code, (void *)path), 0);
+        tg_strbuf_deinit(&c.dump);
+        lua_close(L);
+    }
+    tg_luasource_unref(&src);
 }
 
 TEST(bit_operators_among_many_constants_are_refused)
