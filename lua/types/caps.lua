@@ -5,8 +5,8 @@
 ---@class tg.Rule
 ---@field hook string  "pricing.rate_usage": one rule a hook
 ---@field api 1
----@field needs string[]?  capabilities (the fields of tg.Cap), "lib.<name>" of the same feature
----@field decide fun(input: table, cap: tg.Cap): table  pure: the same input gives the same result, everywhere
+---@field needs string[]?  capabilities (the fields of tg.Cap), "lib.<name>" of the same feature, "lib.<feature>.<name>"
+---@field decide fun(input: table, cap: tg.Cap): table  pure: the same input gives the same result, everywhere; types/hooks.lua
 ---@field cases tg.RuleCase[]?  golden cases
 
 ---@class tg.RuleCase
