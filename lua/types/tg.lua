@@ -18,6 +18,11 @@ tg = {}
 ---@return {request_id: string, company: string?, actor: string?}
 function tg.context() end
 
+--- The table of the running coroutine: what belongs to its request and must not be kept in a module. Empty at its
+--- beginning, gone with it.
+---@return table
+function tg.locals() end
+
 --- A coroutine of the system (a job, a webhook) works for this company from here on; raises when it works for somebody.
 ---@param company string  co_…
 function tg.assume(company) end

@@ -1,4 +1,4 @@
-/* api_context - tg.context, tg.assume, tg.within: for whom, and until when, the running coroutine works. */
+/* api_context - tg.context, tg.locals, tg.assume, tg.within: for whom, and until when, the running coroutine works. */
 #include <lauxlib.h>
 #include <string.h>
 
@@ -18,6 +18,18 @@ static int l_context(lua_State *L)
         lua_pushlstring(L, text, tg_id_format(ctx->principal->actor, ctx->principal->actor_prefix, text));
         lua_setfield(L, -2, "actor");
     }
+    return 1;
+}
+
+/* locals() → the table of the running coroutine, empty at its beginning and gone with it */
+static int l_locals(lua_State *L)
+{
+    struct tg_co *co = tg_co_of(L);
+    if (co->locals == 0) {
+        lua_newtable(L);
+        co->locals = luaL_ref(L, LUA_REGISTRYINDEX);
+    }
+    lua_rawgeti(L, LUA_REGISTRYINDEX, co->locals);
     return 1;
 }
 
@@ -67,9 +79,7 @@ static int l_within(lua_State *L)
 
 void tg_api_open_context(lua_State *L)
 {
-    static const luaL_Reg functions[] = {{"context", l_context},
-                                         {"assume", l_assume},
-                                         {"within", l_within},
-                                         {NULL, NULL}};
+    static const luaL_Reg functions[] = {
+        {"context", l_context}, {"locals", l_locals}, {"assume", l_assume}, {"within", l_within}, {NULL, NULL}};
     luaL_setfuncs(L, functions, 0);
 }

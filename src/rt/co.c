@@ -90,6 +90,9 @@ static void give_back(struct tg_co *co)
     tg_principal_unref(&co->ctx.principal);
     tg_ruleset_unref(&co->ctx.rules);
     tg_ruleset_unref(&co->ctx.other_rules);
+    if (co->locals != 0)
+        luaL_unref(vm->L, LUA_REGISTRYINDEX, co->locals);
+    co->locals = 0;
     co->state = TG_CO_POOLED; /* a __close that runs now may not wait */
     bool usable = !co->failed || lua_resetthread(co->L) == LUA_OK;
     lua_settop(co->L, 0);

@@ -28,6 +28,7 @@ struct tg_co {
     struct tg_vm *vm;
     lua_State *L;
     int anchor; /* keeps L alive: its place in the registry */
+    int locals; /* the table of tg.locals(), its place in the registry; 0: nobody has asked */
     struct tg_co *prev, *next; /* of the list it is on; pool uses next only */
     struct tg_co_context ctx;
     struct tg_await *await; /* WAITING: what for */
@@ -84,7 +85,7 @@ uint64_t tg_co_deadline_ms(lua_State *L);
 /* An open transaction whose coroutine has ended is rolled back (api_tx.c). */
 void tg_tx_abandon(struct tg_co *co);
 
-/* Adds context, assume and within to the table on top. */
+/* Adds context, locals, assume and within to the table on top. */
 void tg_api_open_context(lua_State *L);
 /* The libraries of tg.*: each pushes one table. */
 int tg_api_open_db(lua_State *L);

@@ -1,7 +1,7 @@
 /* app - the application's routes of one generation, on one thread.
  *
  * lua/app.lua returns { authenticate = function(token, req), routes = { {method, path, handler, permission | public,
- * body_max?, bulk?}, … }, ready = function()? }. tg_app_check() compiles that when a generation is built: a route
+ * body_max?, bulk?}, … }, ready = function()?, refused = function(attempt, err)? (web/refused.h) }. tg_app_check() compiles that when a generation is built: a route
  * without a permission, with a bad path or without a handler refuses the generation. C keeps numbers of functions,
  * never the functions: they stay in one registry table of their VM.
  */
@@ -21,11 +21,11 @@ struct tg_app { /* reference counted, of one thread at a time; requests hold it 
     struct tg_vm *vm; /* NULL once retired */
     struct tg_routes *routes;
     uint64_t number;
-    bool has_ready;
+    bool has_ready, has_refused;
     unsigned refs;
 };
 
-enum { TG_APP_AUTHENTICATE = -1, TG_APP_READY = -2 }; /* functions that are no handler */
+enum { TG_APP_AUTHENTICATE = -1, TG_APP_READY = -2, TG_APP_REFUSED = -3 }; /* functions that are no handler */
 
 /* For tg_gen_build(): compiles the routes of a new VM and keeps them in it. Any thread. */
 int tg_app_check(struct tg_vm *vm, struct tg_err *err_r) TG_MUST_CHECK;

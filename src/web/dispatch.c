@@ -13,6 +13,7 @@
 #include "web/app.h"
 #include "web/auth.h"
 #include "web/cors.h"
+#include "web/refused.h"
 #include "web/reply.h"
 #include "web/thread.h"
 
@@ -69,6 +70,8 @@ static void on_handled(lua_State *L, int n, const struct tg_err *err, void *arg)
         tg_reply_err(r, err);
     else
         tg_reply_lua(r, L, n);
+    if (n >= 2 && lua_isnil(L, lua_gettop(L) - n + 1))
+        tg_refused_by_handler(r, L, lua_gettop(L) - n + 2);
     finish(r);
 }
 
@@ -150,6 +153,7 @@ static void on_authenticated(struct tg_request *r)
     if (r->is_answered || r->req == NULL) {
         if (r->principal == NULL && r->req != NULL)
             (void)is_within_address_limits(r, true); /* a refused token is paid for; the answer stands */
+        tg_refused_before_handler(r);
         finish(r);
     } else if (r->principal == NULL || r->app != r->thread->app) {
         tg_auth_leave(r);
@@ -158,6 +162,7 @@ static void on_authenticated(struct tg_request *r)
     } else if (!tg_principal_may(r->principal, (unsigned)r->match.route->permission)) {
         tg_reply_problem(r, &(struct tg_problem){.status = 403,
                                                  .detail = "This API key does not have the permission for that."});
+        tg_refused_before_handler(r);
         finish(r);
     } else if (!is_within_key_limits(r)) {
         finish(r);

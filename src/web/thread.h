@@ -20,6 +20,7 @@
 #include "rt/vm.h"
 #include "web/conf.h"
 #include "web/limit.h"
+#include "web/refused.h"
 
 struct tg_app;
 struct tg_auth;
@@ -72,6 +73,7 @@ struct tg_web_thread {
     struct tg_services services;
     struct tg_app *app; /* the generation that new requests get; a reference */
     struct tg_auth *auth;
+    struct tg_refused refused;
     struct tg_strbuf scratch; /* for one reply at a time */
     h2o_timeout_t request_timeout, bulk_timeout;
     h2o_linklist_t connections;

@@ -365,4 +365,22 @@ TEST(nothing_waits_while_modules_load)
     tg_luasource_unref(&src);
 }
 
+TEST(locals_are_of_one_coroutine_and_go_with_it)
+{
+    struct tg_vm *vm = fixture_vm(libs);
+    struct outcome first = {0}, second = {0};
+    start(vm, "tg.locals().x = 'first' tg.test.ping() return tg.locals().x", &first);
+    start(vm,
+          "local had = tg.locals().x tg.locals().x = 'second' tg.test.ping() return tostring(had) .. "
+          "tg.locals().x",
+          &second);
+    turn_until(&first.ended);
+    turn_until(&second.ended);
+    is_str(first.text, "first");
+    is_str(second.text, "nilsecond");
+    run_lua(vm, "return tostring(tg.locals().x)", &first); /* a coroutine that was used before */
+    is_str(first.text, "nil");
+    fixture_free(&vm);
+}
+
 TAP_MAIN()
