@@ -515,7 +515,7 @@ hooks["rbac.authorize"] = {
         to = a("string", "\"18:00\""),
       }))),
       own_only = maybe(list("string", "permissions that do not reach companies below")),
-      fresh = maybe(list("string", "permissions that ask people, not keys, for a second factor of the last ten minutes")),
+      fresh = maybe(list("string", "permissions that ask people for a second factor of the last ten minutes")),
     }, "absent: nothing more is asked")),
   }),
   output = record({

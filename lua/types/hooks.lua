@@ -641,7 +641,7 @@
 
 ---@class rbac.authorize.Input.policy  absent: nothing more is asked
 ---@field amounts? rbac.authorize.Input.policy.amounts[]
----@field fresh? string[]  permissions that ask people, not keys, for a second factor of the last ten minutes
+---@field fresh? string[]  permissions that ask people for a second factor of the last ten minutes
 ---@field hours? rbac.authorize.Input.policy.hours[]
 ---@field own_only? string[]  permissions that do not reach companies below
 ---@field timezone? string
