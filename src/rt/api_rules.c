@@ -255,8 +255,10 @@ static int ask(lua_State *L, struct tg_ruleset *set, const struct tg_rules_snaps
     const char *hook = lua_tostring(L, 1);
     if (tg_ruleset_is_spoilt(set))
         tg_ruleset_mend_on_worker(set, services->work, services->loop);
-    if (tg_ruleset_call(set, hook, snap, push_input, L, read_result, L, report_r, err_r) == 0)
+    if (tg_ruleset_call(set, hook, snap, push_input, L, read_result, L, report_r, err_r) == 0) {
+        lua_settop(L, 4); /* a candidate may have been interrupted while the input was copied for it */
         return 0;
+    }
     lua_settop(L, 3); /* what was under way when it was interrupted */
     if (tg_ruleset_is_spoilt(set)) {
         TG_LOG_WARN("rt_rules_spoilt", TG_LOG_STR("hook", hook), TG_LOG_ERR(err_r));

@@ -122,10 +122,11 @@ until_true 10 seen 20
 is "$(json '[.hooks[] | select(.hook == "pricing.rate_usage") | .same, .different, .errors]')" '[18,0,2]' \
     "another candidate begins anew; where it fails is an error"
 is "$(sql "SELECT COUNT(*) FROM usage_events WHERE event_id LIKE 'two-%' AND status = 'rated'")" 20 "which nobody but the report notices"
-put /v1/rules/shadow '{"bundle": null}'
-until_true 10 is_shadowing
+usage three
 stop_server
 is "$server_code" 0 "the server ends with 0"
+is "$(sql "SELECT SUM(same + different + errors) FROM rule_shadow_totals
+    WHERE revision = (SELECT revision FROM rule_slots WHERE role = 'candidate')")" 40 "and what it saw last is stored, too"
 grep -q '"rules_shadow_stored"\|"rules_report_written"' "$dir/server.log"
 is $? 1 "every figure was stored"
 done_testing

@@ -219,6 +219,43 @@ TEST(a_coroutine_decides_with_one_bundle_whatever_is_activated_meanwhile)
     free_all(&vm);
 }
 
+TEST(a_candidate_sees_what_is_asked_and_answers_nobody)
+{
+    struct tg_vm *vm = vm_with_rules();
+    struct tg_rulestate state = {.host = fixture_source("a/rules.lua", RULES, NULL),
+                                 .revision = 1,
+                                 .candidate_revision = 1,
+                                 .share_ppm = 1000000};
+    struct tg_luasource *other =
+        fixture_source("a/rules.lua",
+                       "return {hook = 'a.echo', api = 1, decide = function(input) input.n = 7 return input end}",
+                       NULL);
+    struct tg_err err;
+    is_int(tg_bundle_of_source(state.host, &state.bundle, &err), 0);
+    is_int(tg_bundle_of_source(other, &state.candidate, &err), 0);
+    is_int(tg_rulebook_set(book, &state, &err), 0);
+    while (!tg_rulebook_is_applied(book, 0))
+        tg_loop_run_once(fixture.loop, 10);
+    is_str(answer(vm, "return show(tg.rules.call('a.echo', {n = 1}))"), "{\"n\":1}");
+    is_str(answer(vm, "return show(tg.rules.call('a.echo', {n = 7}))"), "{\"n\":7}");
+    is_str(answer(vm, "return show(tg.rules.call('a.raise', {}))"), "bug a/rules.lua:4: no");
+    struct tg_shadow_report *r = tg_shadow_report_new(tg_rulebook_shadow(book));
+    if (ok(r != NULL && r->n_totals == 2 && r->n_samples == 1, "two hooks were looked at")) {
+        is_int(r->totals[0].same, 1);
+        is_int(r->totals[0].different, 1);
+        is_str(r->samples[0].input, "{\"n\":1}");
+        is_str(r->samples[0].candidate, "{\"n\":7}");
+        is_str(r->totals[1].hook, "a.raise");
+        is_int(r->totals[1].same, 1);
+        tg_shadow_report_free(tg_rulebook_shadow(book), &r, true);
+    }
+    tg_bundle_unref(&state.bundle);
+    tg_bundle_unref(&state.candidate);
+    tg_luasource_unref(&state.host);
+    tg_luasource_unref(&other);
+    free_all(&vm);
+}
+
 TEST(who_waits_while_too_many_others_keep_theirs_is_told_that_his_rules_are_gone)
 {
     struct tg_vm *vm = vm_with_rules();
