@@ -266,8 +266,11 @@ function handler.shadow_report()
   end
   local body = show_shadow(found.slot)
   body.hooks = tg.json.array(found.hooks)
-  body.totals = show_all(found.totals, report.show)
-  body.companies = show_all(found.groups, report.show)
+  local function show_group(group)
+    return report.show(group, true)
+  end
+  body.totals = show_all(found.totals, show_group)
+  body.companies = show_all(found.groups, show_group)
   body.samples = show_all(found.samples, function(row)
     return {
       hook = row.hook, company = row.company ~= "" and row.company or tg.json.null, input = row.input, live = row.live,
@@ -297,7 +300,7 @@ end
 local function show_backtest(row)
   return {
     id = row.id, bundle = row.bundle, from = show.time(row.from_time), to = show.time(row.to_time),
-    company = row.report.company, state = row.state, events = row.events, events_done = row.events_done,
+    company = row.company, state = row.state, events = row.events, events_done = row.events_done,
     error = or_null(row.error), set_by = row.set_by, created_at = show.time(row.created_at),
     updated_at = show.time(row.updated_at),
   }

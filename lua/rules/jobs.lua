@@ -35,7 +35,10 @@ local function enqueue_next(tx)
 end
 
 local function fail(backtest, err)
-  local text = tostring(err.detail or err.code):sub(1, ERROR_LEN_MAX)
+  local text = tostring(err.detail or err.code)
+  if #text > ERROR_LEN_MAX then
+    text = text:sub(1, ERROR_LEN_MAX):gsub("[\x80-\xff]+$", "") -- not in the middle of a character
+  end
   return tg.db.transaction(function(tx)
     local done, failed = store.fail_backtest(tx, backtest, text, tg.time.now())
     if not done then
@@ -82,7 +85,7 @@ local function begin(backtest)
   if backtest.state == "running" then
     return true
   end
-  local events, err = charging.count_below(backtest.report.company, backtest.from_time, backtest.to_time)
+  local events, err = charging.count_below(backtest.company, backtest.from_time, backtest.to_time)
   if not events then
     return nil, err
   end
@@ -103,7 +106,7 @@ local function run(backtest)
   while goes_on do
     local page
     page, err = tg.backtests.page({
-      bundle = backtest.bundle, files = files, company = backtest.report.company, from = backtest.from_time,
+      bundle = backtest.bundle, files = files, company = backtest.company, from = backtest.from_time,
       to = backtest.to_time, cursor = backtest.cursor_text, limit = EVENTS_A_PAGE,
     })
     if not page then
@@ -128,7 +131,7 @@ function jobs.backtest(arguments)
   elseif not arguments.backtest and oldest.updated_at > tg.time.now() - FORGOTTEN then
     return true
   end
-  tg.assume(oldest.company)
+  tg.assume(oldest.owner)
   local done
   done, err = run(oldest)
   if done == nil and not passes(err) then

@@ -5,8 +5,11 @@
 local report = {}
 
 local DELTAS_MAX <const> = 200 -- distinct differences of a group; above it they are kept to two digits
-local GROUPS_MAX <const> = 5000
+local GROUPS_MAX <const> = 5000 -- whose differences are kept; of more companies only the sums
+local SPREADS_MAX <const> = 100 -- groups that are shown with how their calls move: the largest differences
 local SAMPLES_MAX <const> = 100
+
+local COUNTS <const> = { "same", "different", "errors" }
 
 -- "0.001234" → "0.0012": two digits that count, the rest cut off.
 local function two_digits(text)
@@ -92,20 +95,27 @@ function report.spread(group)
   }
 end
 
---- new − stored, and of stored how many percent; no percent of nothing.
-function report.difference(stored, new)
-  local difference = tg.decimal.new(new) - tg.decimal.new(stored)
-  local zero = tg.decimal.new(0)
-  if tg.decimal.new(stored) == zero then
-    return difference, difference == zero and zero or nil
-  end
-  return difference, tg.decimal.div(tg.decimal.mul(difference, 100, 12, "half_up"), stored, 4, "half_up")
+-- new − stored.
+local function difference_of(stored, new)
+  return tg.decimal.new(new) - tg.decimal.new(stored)
 end
 
---- A group as the API shows it.
-function report.show(group)
-  local difference, percent = report.difference(group.stored, group.new)
-  local spread = group.deltas and report.spread(group) or {}
+-- How many percent of stored; of nothing there is none.
+local function percent_of(difference, stored)
+  local zero = tg.decimal.new(0)
+  if tg.decimal.new(stored) == zero then
+    return difference == zero and zero or nil
+  end
+  return tg.decimal.div(tg.decimal.mul(difference, 100, 12, "half_up"), stored, 4, "half_up")
+end
+
+--- A group as the API shows it, with how its calls move when that is known and wanted.
+---@param group table
+---@param with_spread boolean
+function report.show(group, with_spread)
+  local difference = difference_of(group.stored, group.new)
+  local percent = percent_of(difference, group.stored)
+  local spread = with_spread and group.deltas and report.spread(group) or {}
   local null = tg.json.null
   return {
     company = group.company ~= "" and group.company or null, currency = group.currency, same = group.same,
@@ -115,106 +125,112 @@ function report.show(group)
   }
 end
 
+-- Adds what a group says to the one of the list that has its company and currency.
+local function add_group(list, index, company, more)
+  local key = company .. more.currency
+  local group = index[key]
+  if not group then
+    group = { company = company, currency = more.currency, same = 0, different = 0, errors = 0, stored = "0", new = "0",
+      deltas = more.deltas and #list < GROUPS_MAX and {} or nil }
+    index[key] = group
+    list[#list + 1] = group
+  end
+  for _, name in ipairs(COUNTS) do
+    group[name] = group[name] + more[name]
+  end
+  group.stored = tostring(tg.decimal.new(group.stored) + tg.decimal.new(more.stored))
+  group.new = tostring(tg.decimal.new(group.new) + tg.decimal.new(more.new))
+  if group.deltas then
+    group.deltas, group.is_coarse = report.add_deltas(group.deltas, more.deltas, group.is_coarse)
+  end
+end
+
 --- Sums groups by currency.
 ---@param groups table[]
----@return table[] totals groups without a company, by currency
+---@return table[] totals groups without a company
 function report.totals(groups)
-  local by_currency, totals = {}, {}
+  local totals, index = {}, {}
   for _, group in ipairs(groups) do
-    local total = by_currency[group.currency]
-    if not total then
-      total = { company = "", currency = group.currency, same = 0, different = 0, errors = 0,
-        stored = tg.decimal.new(0), new = tg.decimal.new(0), deltas = group.deltas and {} }
-      by_currency[group.currency] = total
-      totals[#totals + 1] = total
-    end
-    for _, name in ipairs({ "same", "different", "errors" }) do
-      total[name] = total[name] + group[name]
-    end
-    total.stored = total.stored + tg.decimal.new(group.stored)
-    total.new = total.new + tg.decimal.new(group.new)
-    if total.deltas and group.deltas then
-      total.deltas, total.is_coarse = report.add_deltas(total.deltas, group.deltas, total.is_coarse)
-    else
-      total.deltas = nil
-    end
+    add_group(totals, index, "", group)
   end
-  table.sort(totals, function(a, b)
-    return a.currency < b.currency
-  end)
   return totals
 end
 
 -- Whose difference is larger comes first.
 local function sort_groups(groups)
-  local function size(group)
-    local difference = report.difference(group.stored, group.new)
-    return difference < tg.decimal.new(0) and -difference or difference
+  local zero, size = tg.decimal.new(0), {}
+  for _, group in ipairs(groups) do
+    local difference = difference_of(group.stored, group.new)
+    size[group] = difference < zero and -difference or difference
   end
   table.sort(groups, function(a, b)
-    local x, y = size(a), size(b)
-    if x ~= y then
-      return y < x
+    if size[a] ~= size[b] then
+      return size[b] < size[a]
     end
     return a.company .. a.currency < b.company .. b.currency
   end)
 end
 
---- Adds a page of a backtest (tg.backtests.page) to what was found before. Amounts are texts: it is kept as JSON.
----@param sofar {groups: table[], samples: table[]}
-function report.add_page(sofar, page)
-  local by_key = {}
-  for _, group in ipairs(sofar.groups) do
-    by_key[group.company .. group.currency] = group
+--- What a backtest has found before its first page.
+---@param company string
+function report.nothing(company)
+  return { company = company, groups = tg.json.array({}), totals = tg.json.array({}), samples = tg.json.array({}) }
+end
+
+local function index_of(groups)
+  local index = {}
+  for _, group in ipairs(groups) do
+    index[group.company .. group.currency] = group
   end
+  return index
+end
+
+--- Adds a page of a backtest (tg.backtests.page) to what was found before. Amounts are texts: it is kept as JSON.
+---@param found {groups: table[], totals: table[], samples: table[]}
+function report.add_page(found, page)
+  local groups, totals = index_of(found.groups), index_of(found.totals)
   for _, more in ipairs(page.companies) do
-    local group = by_key[more.company .. more.currency]
-    if not group then
-      group = { company = more.company, currency = more.currency, same = 0, different = 0, errors = 0, stored = "0",
-        new = "0", deltas = #sofar.groups < GROUPS_MAX and {} or nil }
-      sofar.groups[#sofar.groups + 1] = group
-    end
-    for _, name in ipairs({ "same", "different", "errors" }) do
-      group[name] = group[name] + more[name]
-    end
-    group.stored = tostring(tg.decimal.new(group.stored) + tg.decimal.new(more.stored))
-    group.new = tostring(tg.decimal.new(group.new) + tg.decimal.new(more.new))
-    if group.deltas then
-      group.deltas, group.is_coarse = report.add_deltas(group.deltas, more.deltas, group.is_coarse)
-    end
+    add_group(found.groups, groups, more.company, more)
+    add_group(found.totals, totals, "", more)
   end
   for _, sample in ipairs(page.samples) do
-    if #sofar.samples < SAMPLES_MAX then
-      sofar.samples[#sofar.samples + 1] = sample
+    if #found.samples < SAMPLES_MAX then
+      found.samples[#found.samples + 1] = sample
     end
   end
-  return sofar
+  return found
 end
 
 --- What was found by a backtest, as the API shows it.
----@param found {groups: table[], samples: table[]}
+---@param found {groups: table[], totals: table[], samples: table[]}
 function report.of_backtest(found)
   sort_groups(found.groups)
-  local answer = { totals = tg.json.array({}), companies = tg.json.array({}), samples = tg.json.array(found.samples),
-    same = 0, different = 0, errors = 0 }
+  local answer = { totals = tg.json.array({}), companies = tg.json.array({}), samples = tg.json.array(found.samples) }
   for i, group in ipairs(found.groups) do
-    answer.companies[i] = report.show(group)
-    for _, name in ipairs({ "same", "different", "errors" }) do
-      answer[name] = answer[name] + group[name]
-    end
+    answer.companies[i] = report.show(group, i <= SPREADS_MAX)
   end
-  for i, total in ipairs(report.totals(found.groups)) do
-    answer.totals[i] = report.show(total)
+  for _, name in ipairs(COUNTS) do
+    answer[name] = 0
+  end
+  table.sort(found.totals, function(a, b)
+    return a.currency < b.currency
+  end)
+  for i, total in ipairs(found.totals) do
+    answer.totals[i] = report.show(total, true)
+    for _, name in ipairs(COUNTS) do
+      answer[name] = answer[name] + total[name]
+    end
   end
   return answer
 end
 
 local function too_much(group, percent)
   local allowed = tg.decimal.div(tg.decimal.mul(group.stored, percent, 12, "down"), 100, 12, "down")
-  local difference, is_percent = report.difference(group.stored, group.new)
+  local difference = difference_of(group.stored, group.new)
   if difference <= allowed then
     return nil
   end
+  local is_percent = percent_of(difference, group.stored)
   return ("%s pays %s %s instead of %s: %s, allowed are %s %%"):format(
     group.company == "" and "usage of no company" or group.company, tostring(group.new), group.currency,
     tostring(group.stored), is_percent and "+" .. tostring(is_percent) .. " %" or "there was nothing to pay", percent

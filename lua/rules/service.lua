@@ -415,7 +415,7 @@ function service.create_backtest(input, principal, record)
   return tg.db.transaction(function(tx)
     local done, failed = store.insert_backtest(tx, {
       id = id, bundle = bundle.id, from = input.from, to = input.to, set_by = principal.actor, now = tg.time.now(),
-      report = { company = company.id, groups = tg.json.array({}), samples = tg.json.array({}) },
+      report = report.nothing(company.id),
     })
     if done then
       done, failed = jobs.enqueue(tx, { handler = "rules.jobs:backtest", arguments = { backtest = id } })

@@ -11,10 +11,13 @@ local BUNDLE <const> = [[
   SELECT LOWER(HEX(id)) AS id, LOWER(HEX(parent_id)) AS parent, author, note, hooks AS `hooks:json`, created_at
     FROM rule_bundles ]]
 
-local BACKTEST <const> = [[
-  SELECT company_id AS `company:co`, id AS `id:bt`, LOWER(HEX(bundle_id)) AS bundle, from_time, to_time, state,
-         cursor_text, events_done, events, report AS `report:json`, error, set_by, created_at, updated_at
-    FROM rule_backtests ]]
+-- A report may be long: a list does without.
+local BACKTEST_SHORT <const> = [[
+  SELECT company_id AS `owner:co`, id AS `id:bt`, LOWER(HEX(bundle_id)) AS bundle, from_time, to_time,
+         JSON_VALUE(report, '$.company') AS company, state, cursor_text, events_done, events, error, set_by,
+         created_at, updated_at]]
+local FROM_BACKTESTS <const> = " FROM rule_backtests "
+local BACKTEST <const> = BACKTEST_SHORT .. ", report AS `report:json`" .. FROM_BACKTESTS
 
 local sql = {
   bundle = BUNDLE .. "WHERE id = {id:hex}",
@@ -69,15 +72,15 @@ local sql = {
   next_backtest = BACKTEST .. "WHERE state IN ('waiting', 'running') ORDER BY created_at, id LIMIT 1",
   begin_backtest = [[
     UPDATE rule_backtests SET state = 'running', events = {events}, updated_at = {now:time}
-     WHERE company_id = {company:id} AND id = {id:id} AND state = 'waiting']],
+     WHERE company_id = {owner:id} AND id = {id:id} AND state = 'waiting']],
   -- Only from where this page began: of two that work on it by accident one writes nothing.
   advance_backtest = [[
     UPDATE rule_backtests SET state = {state}, cursor_text = {next}, events_done = {events_done},
            report = {report:json}, updated_at = {now:time}
-     WHERE company_id = {company:id} AND id = {id:id} AND state = 'running' AND cursor_text = {cursor}]],
+     WHERE company_id = {owner:id} AND id = {id:id} AND state = 'running' AND cursor_text = {cursor}]],
   fail_backtest = [[
     UPDATE rule_backtests SET state = 'failed', error = {error}, updated_at = {now:time}
-     WHERE company_id = {company:id} AND id = {id:id} AND state IN ('waiting', 'running')]],
+     WHERE company_id = {owner:id} AND id = {id:id} AND state IN ('waiting', 'running')]],
 }
 
 for name, text in pairs(sql) do
@@ -90,7 +93,7 @@ sql.insert_backtest = [[
   VALUES ({scope}, {id:id}, {bundle:hex}, {from:time}, {to:time}, 'waiting', {report:json}, {set_by}, {now:time},
           {now:time})]]
 sql.backtest = BACKTEST .. "WHERE company_id = {scope} AND id = {id:id}"
-sql.backtests = BACKTEST .. [[
+sql.backtests = BACKTEST_SHORT .. FROM_BACKTESTS .. [[
    WHERE company_id = {scope} AND ({after:id} IS NULL OR id < {after:id}) ORDER BY id DESC LIMIT {limit}]]
 
 sql = tg.db.declare(sql)
@@ -213,7 +216,7 @@ end
 
 function store.begin_backtest(backtest, events, now)
   return tg.db.execute(sql.begin_backtest, {
-    company = backtest.company, id = backtest.id, events = events, now = now,
+    owner = backtest.owner, id = backtest.id, events = events, now = now,
   })
 end
 
@@ -221,13 +224,13 @@ end
 ---@return integer? changed 0: somebody else has done this page; table? err
 function store.advance_backtest(tx, backtest, to, now)
   return tx:execute(sql.advance_backtest, {
-    company = backtest.company, id = backtest.id, cursor = backtest.cursor_text, state = to.state, next = to.cursor,
+    owner = backtest.owner, id = backtest.id, cursor = backtest.cursor_text, state = to.state, next = to.cursor,
     events_done = to.events_done, report = to.report, now = now,
   })
 end
 
 function store.fail_backtest(tx, backtest, text, now)
-  return tx:execute(sql.fail_backtest, { company = backtest.company, id = backtest.id, error = text, now = now })
+  return tx:execute(sql.fail_backtest, { owner = backtest.owner, id = backtest.id, error = text, now = now })
 end
 
 return store

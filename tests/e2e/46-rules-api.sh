@@ -102,6 +102,19 @@ refused "what keeps something between calls" '/files/0/source alerts/rules.lua:3
 refused "a path that leads elsewhere" 'path' active ../alerts/rules.lua="$dir/alerts.lua"
 bad 'return {}'
 refused "a bundle in which a hook has no rule" '/files/?.* .*alerts.evaluate' active alerts/rules.lua="$dir/bad.lua"
+bad $'return { hook = "alerts.evaluate", api = 1, needs = { "moon" }, decide = function() end }'
+refused "a need that nobody knows" 'alerts/rules.lua:[0-9a-z]* [a-z]* .*moon' active alerts/rules.lua="$dir/bad.lua"
+bad $'return { hook = "alerts.evaluate", api = 1, decide = function(input)\n  return { state = { firing = false, run = 0.5 } }\nend,\n  cases = { { name = "c", input = { alert = { id = "a", direction = "above", threshold = "1" }, value = "1", at = 1 }, want = {} } } }'
+refused "a float where a number is counted" 'alerts/rules.lua:.* .*(float|whole|integer)' active alerts/rules.lua="$dir/bad.lua"
+bad $'local seen = {}\nreturn { hook = "alerts.evaluate", api = 1, decide = function()\n  seen[1] = true\n  return { state = { firing = false, run = 0 } }\nend,\n  cases = { { name = "c", input = { alert = { id = "a", direction = "above", threshold = "1" }, value = "1", at = 1 }, want = {} } } }'
+refused "a table that outlives the call" 'alerts/rules.lua:.* .*read-only' active alerts/rules.lua="$dir/bad.lua"
+post /v1/rules/bundles "$(jq -nc '{files: [{path: "alerts/rules.lua", source: "\u001bLua\u0054"}, {path: "alerts/lib/x.lua", source: "return {}\u0000"}]}')"
+like "$status $(json '[.errors[].path] | unique')" '^(422 .*alerts/lib/x.lua|400)' "bytecode, and a byte that is no text"
+head -c 65537 /dev/zero | tr '\0' ' ' >"$dir/bad.lua"
+refused "a file over 64 KiB" 'alerts/rules.lua:[0-9a-z]* limit ' active alerts/rules.lua="$dir/bad.lua"
+jq -nc '{base: "none", files: [range(201) | {path: "a/lib/x\(.).lua", source: "return {}"}]}' >"$dir/publish.json"
+post /v1/rules/bundles "@$dir/publish.json"
+like "$status $(field '.errors[].what')" '^422 limit' "more than 200 files"
 sed 's/firing = true/firing = false/' lua/alerts/rules.lua >"$dir/bad.lua"
 refused "a rule whose golden cases fail" 'alerts/rules.lua:[0-9a-z]* case ' active alerts/rules.lua="$dir/bad.lua"
 post /v1/rules/bundles '{"files": [{"path": "x/rules.lua", "source": null}]}'
@@ -115,12 +128,23 @@ active
 is "$revision $active" '0 release' "nothing of it is active"
 
 # --- a dry run
-sed 's/^local function evaluate.*/&\n  cap.log.info("looked at", { value = input.value })/' lua/alerts/rules.lua >"$dir/dry.lua"
 alert release
 is "$status $(json '[.hook, .output.event, (.usecs >= 0), (.memory > 0), .log]')" '200 ["alerts.evaluate","fired",true,true,[]]' \
     "a dry run tells what the release answers"
 alert "$first"
 is "$status $(field .bundle)" "200 $first" "and what a bundle answers that never was active"
+sed -e 's/needs = {/needs = { "log",/' -e 's/^local function decide(input, cap)/&\n  cap.log.info("looked")\n  if input.alert.id == "b" then error("no b") end\n  while input.alert.id == "c" do end/' \
+    lua/alerts/rules.lua >"$dir/dry.lua"
+publish release alerts/rules.lua="$dir/dry.lua"
+is "$status" 201 "a bundle that logs, fails and hangs, when told to"
+alert "$bundle"
+is "$status $(json '[.output.event, (.log | length)]')" '200 ["fired",1]' "what it logs is in the answer"
+like "$(field '.log[0]')" looked "… word for word"
+post /v1/rules/dry-run "${dry/'"id": "a"'/'"id": "b"'}"
+is "$status $(json '[.error.limit, (.log | length)]')" '200 [false,1]' "a failure"
+like "$(field .error.message) / $(field .error.trace)" '^alerts/rules.lua:[0-9]+: no b / .*alerts/rules.lua:[0-9]+' "… with its place and its trace"
+post /v1/rules/dry-run "${dry/'"id": "a"'/'"id": "c"'}"
+is "$status $(json .error.limit)" '200 true' "a rule that hangs meets its limit"
 post /v1/rules/dry-run '{"bundle": "release", "hook": "alerts.evaluate", "input": {"alert": {"id": "a", "direction": "above", "threshold": "x"}, "value": "7", "at": 1}}'
 is "$status $(json '[(.error.message | type), .error.limit, has("output")]')" '200 ["string",false,false]' "a failure is an answer, with its message"
 post /v1/rules/dry-run '{"bundle": "release", "hook": "alerts.guess", "input": {}}'

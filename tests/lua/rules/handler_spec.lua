@@ -1,4 +1,5 @@
 local handler = require("rules.handler")
+local report = require("rules.report")
 local script = require("helper")
 local world = require("rules.world")
 
@@ -219,9 +220,11 @@ describe("requests about rules", function()
     local id = tg.id.new("bt")
     local req = request({ params = { id = id } })
     script.expect("backtest", {
-      id = id, bundle = world.NEW, from_time = 0, to_time = 0, state = "running", events = 10, events_done = 5,
-      report = { company = ids.own, samples = {}, groups = { { company = ids.own, currency = "USD", same = 4,
-        different = 1, errors = 0, stored = "1", new = "1.1", deltas = { ["0.1"] = 1 } } } },
+      id = id, bundle = world.NEW, from_time = 0, to_time = 0, company = ids.own, state = "running", events = 10,
+      events_done = 5, report = report.add_page(report.nothing(ids.own), { samples = {}, companies = { {
+        company = ids.own, currency = "USD", same = 4, different = 1, errors = 0, stored = "1", new = "1.1",
+        deltas = { ["0.1"] = 1 },
+      } } }),
       set_by = "k", created_at = 0, updated_at = 0,
     })
     local _, body = handler.backtest(req)

@@ -1,4 +1,5 @@
 local jobs = require("rules.jobs")
+local report = require("rules.report")
 local script = require("helper")
 local world = require("rules.world")
 
@@ -6,8 +7,9 @@ local ids = script.ids
 
 local function backtest(changes)
   local made = {
-    company = ids.own, id = tg.id.new("bt"), bundle = world.RELEASE, from_time = 0, to_time = 1000, state = "running",
-    cursor_text = "", events_done = 0, events = 10, report = { company = ids.own, groups = {}, samples = {} },
+    owner = ids.own, company = ids.child, id = tg.id.new("bt"), bundle = world.RELEASE, from_time = 0,
+    to_time = 1000, state = "running",
+    cursor_text = "", events_done = 0, events = 10, report = report.nothing(ids.child),
     updated_at = tg.time.now() - 61000000,
   }
   for key, value in pairs(changes or {}) do
@@ -70,6 +72,7 @@ describe("the job of a backtest", function()
     end)
     assert.is_true(jobs.backtest({ backtest = this.id }) ~= nil)
     assert.equal(ids.own, world.was_asked("assume"))
+    assert.equal(ids.child, world.was_asked("page").company)
   end)
 
   it("makes the next job before its time is over, in the transaction of its last page", function()
@@ -127,6 +130,14 @@ describe("the job of a backtest", function()
     script.expect("bundle", nil)
     script.expect("fail_backtest", 1, nil, function(args)
       assert.equal("There is no such bundle.", args.error)
+    end)
+    script.expect("next_backtest", nil)
+    assert.is_true(jobs.backtest({}))
+    open({ { nil, { code = "bug", detail = ("é"):rep(600) } } })
+    script.expect("next_backtest", backtest())
+    script.expect("bundle", nil)
+    script.expect("fail_backtest", 1, nil, function(args)
+      assert.is_truthy(utf8.len(args.error))
     end)
     script.expect("next_backtest", nil)
     assert.is_true(jobs.backtest({}))

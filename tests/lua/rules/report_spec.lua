@@ -14,7 +14,7 @@ describe("a group", function()
     assert.same({
       company = "co_1", currency = "USD", same = 90, different = 10, errors = 0, stored = "100", new = "102",
       difference = "2", percent = "2", min = "0", p50 = "0", p95 = "0.1", max = "0.3",
-    }, report.show(group()))
+    }, report.show(group(), true))
   end)
 
   it("has no percent of nothing", function()
@@ -75,7 +75,7 @@ end)
 
 describe("pages of a backtest", function()
   it("add up by company and currency", function()
-    local found = { groups = {}, samples = {} }
+    local found = report.nothing("co_0")
     local page = {
       companies = { { company = "co_1", currency = "USD", events = 2, same = 1, different = 1, errors = 0,
         stored = tg.decimal.new("1.5"), new = tg.decimal.new("1.6"), deltas = { ["0.1"] = 1 } } },
@@ -94,7 +94,7 @@ describe("pages of a backtest", function()
 
   it("add up to the same wherever one page ends and the next begins", function()
     local function add_up(size)
-      local found = { groups = {}, samples = {} }
+      local found = report.nothing("co_0")
       for from = 1, 900, size do
         local deltas = {}
         for i = from, math.min(900, from + size - 1) do
@@ -105,15 +105,32 @@ describe("pages of a backtest", function()
       end
       return found.groups[1].deltas
     end
-    assert.same(add_up(900), add_up(7))
-    assert.same(add_up(900), add_up(250))
+    for _, size in ipairs({ 7, 11, 13, 100, 250 }) do
+      assert.same(add_up(900), add_up(size))
+    end
+  end)
+
+  it("keep the sums of ever so many companies, and show how calls move for the largest only", function()
+    local companies = {}
+    for i = 1, 5002 do
+      companies[i] = group({ company = ("co_%04d"):format(i), stored = "1", new = tostring(i) })
+    end
+    local found = report.add_page(report.nothing("co_0"), { samples = {}, companies = companies })
+    assert.is_nil(found.groups[5002].deltas)
+    local shown = report.of_backtest(found)
+    assert.equal(5002 * 100, shown.same + shown.different)
+    assert.equal("co_5002", shown.companies[1].company)
+    assert.equal(tg.json.null, shown.companies[1].max)
+    assert.equal("0.3", shown.companies[3].max)
+    assert.equal(tg.json.null, shown.companies[101].max)
+    assert.equal("0.3", shown.totals[1].max)
   end)
 
   it("show the largest difference first, either way, and keep currencies apart", function()
-    local shown = report.of_backtest({ samples = {}, groups = {
+    local shown = report.of_backtest(report.add_page(report.nothing("co_0"), { samples = {}, companies = {
       group({ company = "a", new = "101" }), group({ company = "b", new = "90" }),
       group({ company = "c", new = "105", currency = "EUR" }),
-    } })
+    } }))
     local order = {}
     for i, one in ipairs(shown.companies) do
       order[i] = one.company
