@@ -32,6 +32,7 @@
 #define BEHIND_US INT64_C(30000000)
 #define TAKEN_WAIT_MS 20
 #define TRIED_MAX 16
+#define RECENT_MAX 8
 #define CONNECT_TIMEOUT_S 2
 #define ANSWER_TIMEOUT_S 5
 
@@ -41,6 +42,8 @@ struct tg_rulekeeper {
     pthread_mutex_t lock;
     pthread_cond_t wake;
     bool is_woken, is_stopping;
+    struct tg_bundle *recent[RECENT_MAX]; /* with their compiled files: who goes back to one gets it at once */
+    size_t next_recent;
     /* ------------------------------------------------------------------ under `turn` */
     pthread_mutex_t turn;
     struct tg_dburl url;
@@ -49,6 +52,7 @@ struct tg_rulekeeper {
     struct tg_sqlconn *conn;
     struct tg_rulereport *report;
     struct tg_luasource *host;
+    struct tg_bundle *release; /* the host's own rules */
     char tried[TRIED_MAX][TG_BUNDLE_ID_SIZE]; /* bundles whose cases hold on this host */
     size_t next_tried;
     struct tg_ruleslots slots; /* as last read */
@@ -63,25 +67,41 @@ struct tg_rulekeeper {
 
 /* --- getting bundles ---------------------------------------------------------------------------------------------- */
 
-/* The bundle of this id that the book has, or NULL. */
-static struct tg_bundle *find_in_book(struct tg_rulekeeper *k, const char *id)
+/* What decides, or was loaded not long ago: a reference for the caller, or NULL. */
+static struct tg_bundle *find_here(struct tg_rulekeeper *k, const char *id)
 {
     struct tg_rulestate *state = tg_rulebook_state(k->book);
     struct tg_bundle *found = NULL;
     if (state != NULL && strcmp(tg_bundle_id(state->bundle), id) == 0)
         found = tg_bundle_ref(state->bundle);
-    else if (state != NULL && state->candidate != NULL && strcmp(tg_bundle_id(state->candidate), id) == 0)
-        found = tg_bundle_ref(state->candidate);
     tg_rulestate_unref(&state);
+    pthread_mutex_lock(&k->lock);
+    for (size_t i = 0; i < RECENT_MAX && found == NULL; i++) {
+        if (k->recent[i] != NULL && strcmp(tg_bundle_id(k->recent[i]), id) == 0)
+            found = tg_bundle_ref(k->recent[i]);
+    }
+    pthread_mutex_unlock(&k->lock);
     return found;
+}
+
+static void keep_recent(struct tg_rulekeeper *k, struct tg_bundle *bundle)
+{
+    pthread_mutex_lock(&k->lock);
+    struct tg_bundle **slot = &k->recent[k->next_recent++ % RECENT_MAX], *old = *slot;
+    *slot = tg_bundle_ref(bundle);
+    pthread_mutex_unlock(&k->lock);
+    tg_bundle_unref(&old);
 }
 
 static int get_bundle(struct tg_rulekeeper *k, struct tg_sqlconn *conn, const char *id, struct tg_bundle **bundle_r,
                       struct tg_err *err_r)
 {
-    struct tg_bundle *found = find_in_book(k, id);
-    if (found == NULL)
-        return tg_rulestore_load(conn, id, bundle_r, err_r);
+    struct tg_bundle *found = find_here(k, id);
+    if (found == NULL) {
+        if (tg_rulestore_load(conn, id, &found, err_r) != 0)
+            return -1;
+        keep_recent(k, found);
+    }
     *bundle_r = found;
     return 0;
 }
@@ -177,7 +197,7 @@ static int give(struct tg_rulekeeper *k, struct tg_bundle *active, struct tg_err
     if (active != NULL)
         wanted.bundle = tg_bundle_ref(active);
     else if (k->slots.bundle[0] == '\0')
-        status = tg_bundle_of_source(k->host, &wanted.bundle, err_r);
+        wanted.bundle = tg_bundle_ref(k->release);
     else
         status = get_bundle(k, k->conn, k->slots.bundle, &wanted.bundle, err_r);
     if (status != 0)
@@ -394,38 +414,53 @@ static void read_copy(struct tg_rulekeeper *k, struct tg_bundle **active_r)
 }
 
 /* A release whose rules do not load is refused, also while others are active. */
-static int check_release(struct tg_luasource *host, struct tg_err *err_r)
+static int load_release(struct tg_luasource *host, struct tg_bundle **release_r, struct tg_err *err_r)
 {
     struct tg_rules *rules;
-    if (tg_rules_new_of_release(host, &rules, err_r) != 0)
+    struct tg_bundle *release = NULL;
+    if (tg_bundle_of_source(host, &release, err_r) != 0)
         return -1;
+    if (tg_rules_new(host, release, 0, &rules, err_r) != 0) {
+        tg_bundle_unref(&release);
+        return -1;
+    }
     tg_rules_free(&rules);
+    *release_r = release;
     return 0;
+}
+
+/* The host and its own rules change places with what is there. */
+static void swap_host(struct tg_rulekeeper *k, struct tg_luasource **host, struct tg_bundle **release)
+{
+    struct tg_luasource *old_host = k->host;
+    struct tg_bundle *old_release = k->release;
+    k->host = *host;
+    k->release = *release;
+    *host = old_host;
+    *release = old_release;
+    memset(k->tried, 0, sizeof(k->tried));
 }
 
 int tg_rulekeeper_set_host(struct tg_rulekeeper *k, struct tg_luasource *host, struct tg_err *err_r)
 {
-    struct tg_bundle *active = NULL;
+    struct tg_bundle *active = NULL, *release;
     struct tg_err err;
-    if (check_release(host, err_r) != 0)
+    if (load_release(host, &release, err_r) != 0)
         return -1;
+    tg_luasource_ref(host);
     pthread_mutex_lock(&k->turn);
-    struct tg_luasource *old = k->host;
-    k->host = tg_luasource_ref(host);
-    memset(k->tried, 0, sizeof(k->tried));
-    if (read_slots(k, &err) != 0 && old == NULL)
+    swap_host(k, &host, &release);
+    if (read_slots(k, &err) != 0 && host == NULL)
         read_copy(k, &active);
-    int status = give(k, active, err_r);
-    if (status != 0) {
-        tg_luasource_unref(&k->host);
-        k->host = old;
-        memset(k->tried, 0, sizeof(k->tried));
-    } else {
+    const int status = give(k, active, err_r);
+    if (status == 0)
         note_error(k, NULL);
-        tg_luasource_unref(&old);
-    }
-    tg_bundle_unref(&active);
+    else
+        swap_host(k, &host, &release);
     pthread_mutex_unlock(&k->turn);
+    tg_bundle_unref(&active);
+    tg_bundle_unref(&release);
+    tg_luasource_unref(&host);
     if (status == 0 && !k->has_thread)
         start_thread(k);
     return status;
@@ -468,6 +503,9 @@ void tg_rulekeeper_free(struct tg_rulekeeper **keeper)
         return;
     tg_rulekeeper_stop(k);
     tg_luasource_unref(&k->host);
+    tg_bundle_unref(&k->release);
+    for (size_t i = 0; i < RECENT_MAX; i++)
+        tg_bundle_unref(&k->recent[i]);
     tg_sqlconn_free(&k->conn);
     tg_rulereport_free(&k->report);
     tg_dburl_deinit(&k->url);
