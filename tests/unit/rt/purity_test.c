@@ -60,8 +60,8 @@ TEST(what_a_pure_function_does_is_no_fault)
         "",
         "local m = {} function m.of(n) local t = {} t.x = n t[n] = t return t end return m",
         "local function fac(n) return n < 2 and 1 or n * fac(n - 1) end return fac",
-        "return function(list) local sum = { n = 0 }\n"
-        "  local function add(x) sum.n = sum.n + x end for _, x in ipairs(list) do add(x) end return sum.n end",
+        ("return function(list) local sum = { n = 0 }\n"
+         "  local function add(x) sum.n = sum.n + x end for _, x in ipairs(list) do add(x) end return sum.n end"),
         "local rates <const> = { a = 1 } return function(i) local n = rates[i.k] n = n + 1 return n end",
         "local f f = function() return f end return f",
         "return function(...) local a, b = ... a, b = b, a goto e ::e:: return a, b, select('#', ...) end",
