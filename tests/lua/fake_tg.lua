@@ -186,6 +186,12 @@ fake.crypto = {
     n_random = n_random + 1
     return sha256("random " .. n_random):sub(1, n)
   end,
+  argon2id = function(password)
+    return "argon2id of " .. password
+  end,
+  argon2id_verify = function(password, hash)
+    return hash == "argon2id of " .. password
+  end,
 }
 
 -- time: RFC 3339 in UTC ----------------------------------------------------------------------------
@@ -329,6 +335,7 @@ end
 fake.time.monotonic = fake.time.now
 fake.assume = nothing
 fake.redis = { call = nothing }
+fake.mail = { send = nothing }
 
 fake.log = { info = function() end, warn = function() end, error = function() end, debug = function() end }
 

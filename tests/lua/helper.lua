@@ -48,9 +48,11 @@ local function outside(statement, args)
   return run(statement, args)
 end
 
--- Under `tollgate busted` there is a real tg: its database and its clock are replaced, the rest is kept.
+-- Under `tollgate busted` there is a real tg: its database, its clock and what waits for a worker are replaced, the
+-- rest is kept.
 _G.tg = _G.tg or tg_stand_in
 tg.time.now = tg_stand_in.time.now
+tg.crypto.argon2id, tg.crypto.argon2id_verify = tg_stand_in.crypto.argon2id, tg_stand_in.crypto.argon2id_verify
 tg.db = {
   declare = declare, query = outside, one = outside, execute = outside, bulk = outside,
   transaction = function(body)
@@ -84,6 +86,7 @@ function script.request(options)
   return {
     id = "req-1", method = o.method or "GET", path = o.path or "/", params = o.params or {}, query = o.query or {},
     principal = o.principal or { company = script.ids.own, actor = script.ids.key },
+    remote = o.remote or "192.0.2.1",
     header = function(_, name)
       return (o.headers or {})[name]
     end,
@@ -102,7 +105,8 @@ end
 
 script.ids = {
   own = tg.id.new("co"), child = tg.id.new("co"), key = tg.id.new("key"),
-  deck = tg.id.new("deck"), wallet = tg.id.new("wal"), usage = tg.id.new("usg"),
+  deck = tg.id.new("deck"), wallet = tg.id.new("wal"), usage = tg.id.new("usg"), user = tg.id.new("usr"),
+  role = tg.id.new("rol"), session = tg.id.new("ses"),
 }
 
 package.loaded.helper = script
