@@ -248,11 +248,12 @@ function report.gate(gate, evidence)
       reasons[#reasons + 1] = text
     end
   end
-  if gate.min_shadow_calls and evidence.calls < gate.min_shadow_calls then
-    add(("%d calls were compared, at least %d are wanted"):format(evidence.calls, gate.min_shadow_calls))
+  local calls_min = gate.min_shadow_calls or 1 -- where nothing was compared, nothing is known
+  if evidence.calls < calls_min then
+    add(("%d calls were compared, at least %d are wanted"):format(evidence.calls, calls_min))
   end
   if gate.max_shadow_errors and evidence.errors > gate.max_shadow_errors then
-    add(("%d calls failed, at most %d may"):format(evidence.errors, gate.max_shadow_errors))
+    add(("%d of the calls failed, at most %d may"):format(evidence.errors, gate.max_shadow_errors))
   end
   if not gate.max_increase_percent then
     return reasons

@@ -87,7 +87,7 @@ schema.activate = v.object({
   gate = v.optional(v.object({
     max_increase_percent = v.optional(v.described(decimal_up_to(PERCENT_MAX), "of what any one company pays")),
     max_shadow_errors = v.optional(v.integer(0, COUNT_MAX)),
-    min_shadow_calls = v.optional(v.integer(0, COUNT_MAX)),
+    min_shadow_calls = v.optional(v.described(v.integer(0, COUNT_MAX), "without: 1")),
     backtest = v.optional(v.described(v.id("bt"), "look at this one instead of the shadow")),
   })),
 })

@@ -44,13 +44,13 @@ local function moved(slot)
   }
 end
 
--- What the shadow has found of a bundle, nil with a reason when it does not look at it.
+-- What the shadow has found of a bundle; why, when it does not look at it.
 local function shadow_evidence(id)
   local slot, err = store.slot("candidate")
   if not slot then
     return nil, err
   elseif slot.bundle ~= id then
-    return { calls = 0, errors = 0, groups = {}, is_whole = true, why = "The bundle is not in the shadow." }
+    return { why = "The bundle is not in the shadow." }
   end
   local by_hook, groups
   by_hook, err = store.shadow_hooks(slot.revision)
@@ -94,10 +94,7 @@ local function pass_gate(gate, id)
   if not found then
     return nil, err
   end
-  local reasons = report.gate(gate, found)
-  if found.why then
-    table.insert(reasons, 1, found.why)
-  end
+  local reasons = found.why and tg.json.array({ found.why }) or report.gate(gate, found)
   if reasons[1] then
     return nil, {
       code = "input", type = "gate_refused", members = { reasons = reasons },

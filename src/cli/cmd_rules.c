@@ -239,7 +239,7 @@ static int run_activate(const struct tg_args *args)
 static const struct tg_option activate_options[] = {
     {"max-increase-percent", "P", "No company may pay more than P % more"},
     {"max-shadow-errors", "N", "At most N calls may have failed"},
-    {"min-shadow-calls", "N", "At least N calls must have been compared"},
+    {"min-shadow-calls", "N", "At least N calls must have been compared (1)"},
     {"backtest", "ID", "Look at this backtest instead of the shadow"},
     BASE_OPTION,
     REVISION_OPTION,

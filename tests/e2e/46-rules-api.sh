@@ -235,7 +235,7 @@ is "$(json '.companies[0] | [.same, .different, .stored, .new, .difference, .per
     '[160,40,"200","202.5","2.5","1.25","0","0.0625","0.0625"]' "the report adds the nodes up, in money"
 is "$(json '[.hooks[] | [.hook, .same, .different, .errors]]')" '[["alerts.evaluate",7,0,1],["pricing.rate_usage",160,40,0]]' "and in calls"
 key=$reviewer activate "$second" '"gate": {"max_increase_percent": "1.2499", "max_shadow_errors": 0}'
-is "$status $(json .reasons)" '422 ["1 calls failed, at most 0 may","co_00000000000000000000000000 pays 202.5 USD instead of 200: +1.25 %, allowed are 1.2499 %"]' \
+is "$status $(json .reasons)" '422 ["1 of the calls failed, at most 0 may","co_00000000000000000000000000 pays 202.5 USD instead of 200: +1.25 %, allowed are 1.2499 %"]' \
     "a gate on money and errors"
 key=$reviewer activate "$second" '"gate": {"max_increase_percent": "1.25", "max_shadow_errors": 1, "min_shadow_calls": 208}'
 is "$status $(field .bundle)" "200 $second" "inside of it the bundle is activated"

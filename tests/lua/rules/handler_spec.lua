@@ -168,7 +168,7 @@ describe("requests about rules", function()
     script.expect("slot", slot(world.ACTIVE))
     local status, problem = handler.activate(req)
     assert.equal(422, status)
-    assert.equal(2, #problem.reasons)
+    assert.same({ "The bundle is not in the shadow." }, { table.unpack(problem.reasons) })
     assert.equal("The gate does not let it through", problem.title)
   end)
 

@@ -153,7 +153,15 @@ describe("a gate", function()
   it("lets through what it does not forbid", function()
     local gate <const> = { max_increase_percent = "2", max_shadow_errors = 0, min_shadow_calls = 100 }
     assert.same({}, report.gate(gate, evidence()))
-    assert.same({}, report.gate({}, evidence({ calls = 0, errors = 9 })))
+    assert.same({}, report.gate({}, evidence({ calls = 1, errors = 9 })))
+  end)
+
+  it("does not take silence for consent, unless it is told to", function()
+    local gate <const> = { max_increase_percent = "0" }
+    local none = evidence({ calls = 0, groups = {} })
+    assert.same({ "0 calls were compared, at least 1 are wanted" }, report.gate(gate, none))
+    gate.min_shadow_calls = 0
+    assert.same({}, report.gate(gate, evidence({ calls = 0, groups = {} })))
   end)
 
   it("names each company that pays too much, to the last digit", function()
@@ -172,7 +180,7 @@ describe("a gate", function()
 
   it("wants enough calls, and few errors", function()
     local reasons = report.gate({ max_shadow_errors = 0, min_shadow_calls = 101 }, evidence({ errors = 1 }))
-    assert.same({ "100 calls were compared, at least 101 are wanted", "1 calls failed, at most 0 may" }, reasons)
+    assert.same({ "100 calls were compared, at least 101 are wanted", "1 of the calls failed, at most 0 may" }, reasons)
   end)
 
   it("does not believe what it cannot see whole", function()
