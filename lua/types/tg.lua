@@ -358,6 +358,43 @@ function tg.crypto.argon2id(password) end
 ---@return tg.Err? err
 function tg.crypto.argon2id_verify(password, encoded) end
 
+--- For one-time codes (RFC 6238), and for nothing else.
+---@param key string
+---@param s string
+---@return string  20 bytes
+function tg.crypto.hmac_sha1(key, s) end
+
+---@class tg.crypto.ed25519
+tg.crypto.ed25519 = {}
+---@return string seed  32 bytes: the secret
+---@return string public  32 bytes
+function tg.crypto.ed25519.keypair() end
+---@param seed string
+---@param message string
+---@return string  64 bytes
+function tg.crypto.ed25519.sign(seed, message) end
+---@param public string
+---@param message string
+---@param signature string
+---@return boolean
+function tg.crypto.ed25519.verify(public, message, signature) end
+
+--- Under the master keys, which Lua never sees. Only secrets/service.lua needs it.
+---@class tg.secrets
+tg.secrets = {}
+---@return string?  the id of the key that seals, 4 bytes; nil: there is no master key
+function tg.secrets.newest() end
+---@param text string
+---@param purpose string  where it is kept: needed again to open
+---@return string? sealed
+---@return tg.Err? err
+function tg.secrets.seal(text, purpose) end
+---@param sealed string
+---@param purpose string
+---@return string? text
+---@return tg.Err? err
+function tg.secrets.open(sealed, purpose) end
+
 -- What is seen from outside -------------------------------------------------------------------------------------------
 
 ---@alias tg.Fields table<string, string|integer|number|boolean|tg.Decimal>

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -16,8 +18,10 @@
 #include "charge/engine.h"
 #include "charge/rulekeeper.h"
 #include "cli/commands.h"
+#include "cli/masterkey.h"
 #include "io/mail.h"
 #include "rt/api_mail.h"
+#include "rt/api_secrets.h"
 #include "rt/luabugs.h"
 #include "rt/metrics.h"
 #include "web/conf.h"
@@ -60,21 +64,29 @@ static int open_mailer(const struct tg_conf *conf, struct tg_mailer **mailer_r, 
     return conf->mail_url == NULL ? 0 : tg_mailer_new(conf->mail_url, from, conf->ca_file, mailer_r, err_r);
 }
 
+/* After the change of user, which would allow them again. Children (the checks of rules) inherit the limit. */
+static int forbid_core_dumps(struct tg_err *err_r)
+{
+    if (setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0}) == 0 && prctl(PR_SET_DUMPABLE, 0) == 0)
+        return 0;
+    return tg_err_set(err_r, TG_ERR_UPSTREAM, "core dumps cannot be forbidden: %m");
+}
+
 static int serve(struct tg_conf *conf, struct tg_err *err_r)
 {
     struct tg_dburl url;
     struct tg_mailer *mailer;
-    if (tg_server_open(conf, err_r) != 0 || open_mailer(conf, &mailer, err_r) != 0 ||
+    struct tg_keyring *keys = NULL;
+    if (tg_masterkey_open(conf->master_key_file, &keys, err_r) != 0 || tg_server_open(conf, err_r) != 0 ||
+        (!conf->core_dumps && forbid_core_dumps(err_r) != 0) || open_mailer(conf, &mailer, err_r) != 0 ||
         parse_database(conf, &url, err_r) != 0)
         return -1;
     struct tg_rulebook *book = tg_rulebook_new();
     struct tg_rulekeeper *keeper = tg_rulekeeper_new(&url, book, conf->rules_cache);
     struct tg_engine *engine = tg_engine_new(&url, book, &(struct tg_engine_settings){0});
-    struct tg_vm_lib libs[] = {{"usage", tg_charge_open_usage, engine},
-                               {"decks", tg_charge_open_decks, engine},
-                               {"backtests", tg_charge_open_backtests, engine},
-                               {"mail", tg_api_open_mail, mailer},
-                               {NULL, NULL, NULL}};
+    struct tg_vm_lib libs[] = {{"usage", tg_charge_open_usage, engine},         {"decks", tg_charge_open_decks, engine},
+                               {"backtests", tg_charge_open_backtests, engine}, {"mail", tg_api_open_mail, mailer},
+                               {"secrets", tg_api_open_secrets, keys},          {NULL, NULL, NULL}};
     struct tg_server_hooks hooks = {on_generation, on_ready, keeper, book};
     int rc = tg_server_run(conf, libs, &hooks, err_r);
     tg_engine_free(&engine);
@@ -85,6 +97,7 @@ static int serve(struct tg_conf *conf, struct tg_err *err_r)
     tg_rulekeeper_free(&keeper);
     tg_rulebook_free(&book);
     tg_mailer_free(&mailer);
+    tg_keyring_free(&keys);
     return rc;
 }
 

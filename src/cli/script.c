@@ -10,7 +10,6 @@
 #include <lua.h>
 
 #include "base/mem.h"
-#include "rt/vm.h"
 
 struct tg_script {
     struct tg_loop *loop;
@@ -63,10 +62,11 @@ static void set_path(lua_State *L, const char *lua_dir)
     lua_pop(L, 1);
 }
 
-int tg_script_open(const char *lua_dir, int as_owner, struct tg_script **script_r, struct tg_err *err_r)
+static int open_script(const char *lua_dir, int as_owner, const struct tg_vm_lib *libs, struct tg_script **script_r,
+                       struct tg_err *err_r)
 {
     struct tg_script *s = TG_NEW(struct tg_script);
-    if (open_services(s, as_owner, err_r) != 0 || tg_vm_new_for_scripts(NULL, &s->vm, err_r) != 0) {
+    if (open_services(s, as_owner, err_r) != 0 || tg_vm_new_for_scripts(libs, &s->vm, err_r) != 0) {
         tg_script_close(&s);
         return -1;
     }
@@ -74,6 +74,17 @@ int tg_script_open(const char *lua_dir, int as_owner, struct tg_script **script_
     set_path(tg_vm_state(s->vm), lua_dir);
     *script_r = s;
     return 0;
+}
+
+int tg_script_open(const char *lua_dir, int as_owner, struct tg_script **script_r, struct tg_err *err_r)
+{
+    return open_script(lua_dir, as_owner, NULL, script_r, err_r);
+}
+
+int tg_script_open_with(const char *lua_dir, const struct tg_vm_lib *libs, struct tg_script **script_r,
+                        struct tg_err *err_r)
+{
+    return open_script(lua_dir, 0, libs, script_r, err_r);
 }
 
 static void on_closed(void *arg)

@@ -10,10 +10,14 @@
 #include <lua.h>
 
 #include "base/err.h"
+#include "rt/vm.h"
 
 struct tg_script;
 /* package.path begins with lua_dir. as_owner: with the rights of $TOLLGATE_OWNER_URL when that is set. */
 int tg_script_open(const char *lua_dir, int as_owner, struct tg_script **script_r, struct tg_err *err_r) TG_MUST_CHECK;
+/* With more libraries in tg.* (rt/vm.h); with the rights of the server. */
+int tg_script_open_with(const char *lua_dir, const struct tg_vm_lib *libs, struct tg_script **script_r,
+                        struct tg_err *err_r) TG_MUST_CHECK;
 void tg_script_close(struct tg_script **script);
 lua_State *tg_script_state(struct tg_script *script);
 /* Calls the function below n_args arguments on the stack, protected, with a traceback; 0 or -1 (nothing left on the

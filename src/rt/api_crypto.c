@@ -1,19 +1,14 @@
-/* api_crypto - tg.crypto: digests, random bytes, sealing with AES-256-GCM. Passwords are hashed on a worker thread
- * (api_password.c). */
-#include <string.h>
-
+/* api_crypto - tg.crypto: digests, random bytes, sealing with AES-256-GCM. Signatures are in api_sign.c; passwords are
+ * hashed on a worker thread (api_password.c). */
 #include <lauxlib.h>
-#include <openssl/evp.h>
 
+#include "base/base64.h"
 #include "base/hash.h"
 #include "base/id.h"
-#include "base/mem.h"
+#include "base/seal.h"
 #include "rt/api_password.h"
 #include "rt/vm_private.h"
 
-#define KEY_LEN 32
-#define NONCE_LEN 12
-#define TAG_LEN 16
 #define RANDOM_MAX 4096
 
 static int l_sha256(lua_State *L)
@@ -66,23 +61,13 @@ static int l_equal(lua_State *L)
     return 1;
 }
 
-/* --- base64url without padding, RFC 4648 §5 ----------------------------------------------------------------------- */
-
-static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-
 static int l_base64url(lua_State *L)
 {
     luaL_Buffer buffer;
-    size_t len, n = 0;
-    const unsigned char *in = (const unsigned char *)luaL_checklstring(L, 1, &len);
-    char *out = luaL_buffinitsize(L, &buffer, (len + 2) / 3 * 4 + 1);
-    for (size_t i = 0; i < len; i += 3) {
-        size_t left = len - i;
-        unsigned group = (unsigned)in[i] << 16 | (left > 1 ? (unsigned)in[i + 1] << 8 : 0) | (left > 2 ? in[i + 2] : 0);
-        for (size_t k = 0; k < (left > 2 ? 4 : left + 1); k++)
-            out[n++] = alphabet[group >> (18 - 6 * k) & 63];
-    }
-    luaL_pushresultsize(&buffer, n);
+    size_t len;
+    const char *bytes = luaL_checklstring(L, 1, &len);
+    tg_base64url(bytes, len, luaL_buffinitsize(L, &buffer, TG_BASE64URL_LEN(len) + 1));
+    luaL_pushresultsize(&buffer, TG_BASE64URL_LEN(len));
     return 1;
 }
 
@@ -91,75 +76,30 @@ static int l_unbase64url(lua_State *L)
 {
     luaL_Buffer buffer;
     size_t len, n = 0;
-    const char *in = luaL_checklstring(L, 1, &len);
-    unsigned char *out = (unsigned char *)luaL_buffinitsize(L, &buffer, len + 1);
-    unsigned group = 0, n_bits = 0;
-    bool good = len % 4 != 1;
-    for (size_t i = 0; good && i < len; i++) {
-        const char *at = in[i] == '\0' ? NULL : strchr(alphabet, in[i]);
-        good = at != NULL;
-        group = group << 6 | (unsigned)(good ? at - alphabet : 0);
-        n_bits += 6;
-        if (n_bits >= 8) {
-            n_bits -= 8;
-            out[n++] = (unsigned char)(group >> n_bits);
-            group &= (1u << n_bits) - 1;
-        }
-    }
-    good = good && group == 0;
-    luaL_pushresultsize(&buffer, good ? n : 0);
+    const char *text = luaL_checklstring(L, 1, &len);
+    bool good = tg_unbase64url(text, len, luaL_buffinitsize(L, &buffer, len + 1), &n);
+    luaL_pushresultsize(&buffer, n);
     if (!good)
         lua_pushnil(L);
     return 1;
 }
 
-/* --- sealing: nonce, ciphertext, tag ------------------------------------------------------------------------------ */
+/* --- sealing ------------------------------------------------------------------------------------------------------ */
 
 struct sealing {
-    const unsigned char *key, *in, *aad;
-    size_t in_len, aad_len;
+    const uint8_t *key, *in;
+    size_t in_len;
+    struct tg_purpose purpose;
 };
 
 static void check_sealing(lua_State *L, struct sealing *s)
 {
     size_t key_len;
-    s->key = (const unsigned char *)luaL_checklstring(L, 1, &key_len);
-    s->in = (const unsigned char *)luaL_checklstring(L, 2, &s->in_len);
-    s->aad = (const unsigned char *)luaL_optlstring(L, 3, "", &s->aad_len);
-    luaL_argcheck(L, key_len == KEY_LEN, 1, "a key of 32 bytes expected");
-    luaL_argcheck(L, s->in_len <= 1u << 24 && s->aad_len <= 1u << 24, 2, "too long");
-}
-
-static bool seal(const struct sealing *s, unsigned char *out)
-{
-    int n;
-    EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
-    unsigned char *text = out + NONCE_LEN;
-    tg_random(out, NONCE_LEN);
-    bool good = ctx != NULL && EVP_EncryptInit_ex(ctx, EVP_aes_256_gcm(), NULL, s->key, out) == 1 &&
-                EVP_EncryptUpdate(ctx, NULL, &n, s->aad, (int)s->aad_len) == 1 &&
-                EVP_EncryptUpdate(ctx, text, &n, s->in, (int)s->in_len) == 1 &&
-                EVP_EncryptFinal_ex(ctx, text + s->in_len, &n) == 1 &&
-                EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_GCM_GET_TAG, TAG_LEN, text + s->in_len) == 1;
-    EVP_CIPHER_CTX_free(ctx);
-    return good;
-}
-
-/* s->in is what seal() made; false: another key, other aad, or changed. */
-static bool unseal(const struct sealing *s, unsigned char *out)
-{
-    int n;
-    EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
-    size_t text_len = s->in_len - NONCE_LEN - TAG_LEN;
-    unsigned char tag[TAG_LEN];
-    memcpy(tag, s->in + s->in_len - TAG_LEN, TAG_LEN);
-    bool good = ctx != NULL && EVP_DecryptInit_ex(ctx, EVP_aes_256_gcm(), NULL, s->key, s->in) == 1 &&
-                EVP_DecryptUpdate(ctx, NULL, &n, s->aad, (int)s->aad_len) == 1 &&
-                EVP_DecryptUpdate(ctx, out, &n, s->in + NONCE_LEN, (int)text_len) == 1 &&
-                EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_GCM_SET_TAG, TAG_LEN, tag) == 1 &&
-                EVP_DecryptFinal_ex(ctx, out + text_len, &n) == 1;
-    EVP_CIPHER_CTX_free(ctx);
-    return good;
+    s->key = (const uint8_t *)luaL_checklstring(L, 1, &key_len);
+    s->in = (const uint8_t *)luaL_checklstring(L, 2, &s->in_len);
+    s->purpose.bytes = luaL_optlstring(L, 3, "", &s->purpose.len);
+    luaL_argcheck(L, key_len == TG_SEAL_KEY_LEN, 1, "a key of 32 bytes expected");
+    luaL_argcheck(L, s->in_len <= TG_SEAL_MAX && s->purpose.len <= TG_SEAL_MAX, 2, "too long");
 }
 
 /* seal(key, plaintext, aad) → bytes */
@@ -168,10 +108,10 @@ static int l_seal(lua_State *L)
     luaL_Buffer buffer;
     struct sealing s;
     check_sealing(L, &s);
-    size_t len = NONCE_LEN + s.in_len + TAG_LEN;
-    bool good = seal(&s, (unsigned char *)luaL_buffinitsize(L, &buffer, len));
-    luaL_pushresultsize(&buffer, good ? len : 0);
-    return good ? 1 : luaL_error(L, "crypto.seal failed");
+    size_t len = s.in_len + TG_SEAL_OVERHEAD;
+    tg_seal(s.key, s.purpose, s.in, s.in_len, (uint8_t *)luaL_buffinitsize(L, &buffer, len));
+    luaL_pushresultsize(&buffer, len);
+    return 1;
 }
 
 /* open(key, sealed, aad) → plaintext | nil, err */
@@ -180,10 +120,9 @@ static int l_open(lua_State *L)
     luaL_Buffer buffer;
     struct sealing s;
     check_sealing(L, &s);
-    bool good = s.in_len >= NONCE_LEN + TAG_LEN;
-    size_t len = good ? s.in_len - NONCE_LEN - TAG_LEN : 0;
-    unsigned char *out = (unsigned char *)luaL_buffinitsize(L, &buffer, len + 1);
-    good = good && unseal(&s, out);
+    size_t len = s.in_len > TG_SEAL_OVERHEAD ? s.in_len - TG_SEAL_OVERHEAD : 0;
+    uint8_t *out = (uint8_t *)luaL_buffinitsize(L, &buffer, len + 1);
+    bool good = tg_unseal(s.key, s.purpose, s.in, s.in_len, out);
     luaL_pushresultsize(&buffer, good ? len : 0);
     if (good)
         return 1;
@@ -209,5 +148,6 @@ int tg_api_open_crypto(lua_State *L)
                                        {"argon2id_verify", tg_api_argon2id_verify},
                                        {NULL, NULL}};
     luaL_newlib(L, library);
+    tg_api_open_sign(L);
     return 1;
 }

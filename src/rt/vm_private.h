@@ -99,6 +99,8 @@ int tg_api_open_log(lua_State *L);
 int tg_api_open_metrics(lua_State *L);
 int tg_api_open_cache(lua_State *L);
 int tg_api_open_rules(lua_State *L);
+/* Adds hmac_sha1 and ed25519 to the table on top. */
+void tg_api_open_sign(lua_State *L);
 /* Adds rules.release to the table on top. */
 void tg_api_open_release(lua_State *L);
 /* Adds rules.check and rules.dry_run to the table on top. */

@@ -92,6 +92,7 @@ static int finish(struct tg_conf *conf, struct tg_err *err_r)
     override(&conf->database_url, "TOLLGATE_DATABASE_URL");
     override(&conf->redis_url, "TOLLGATE_REDIS_URL");
     override(&conf->mail_url, "TOLLGATE_MAIL_URL");
+    override(&conf->master_key_file, "TOLLGATE_MASTER_KEY_FILE");
     if (conf->n_listeners == 0)
         return tg_err_set(err_r, TG_ERR_INPUT, "%s:1:1: the directive `listen` is missing", conf->path);
     for (size_t i = 0; i < conf->n_listeners; i++)
@@ -156,9 +157,10 @@ void tg_conf_free(struct tg_conf **conf_p)
     tg_access_log_free(&conf->access_log);
     for (size_t i = 0; i < conf->n_cors_origins; i++)
         free(conf->cors_origins[i]);
-    char *texts[] = {conf->path,    conf->pid_file,       conf->error_log,      conf->user,         conf->log_level,
-                     conf->lua_dir, conf->migrations_dir, conf->control_socket, conf->database_url, conf->redis_url,
-                     conf->ca_file, conf->rules_cache,    conf->mail_url,       conf->mail_from};
+    char *texts[] = {conf->path,         conf->pid_file,  conf->error_log,      conf->user,
+                     conf->log_level,    conf->lua_dir,   conf->migrations_dir, conf->control_socket,
+                     conf->database_url, conf->redis_url, conf->ca_file,        conf->rules_cache,
+                     conf->mail_url,     conf->mail_from, conf->master_key_file};
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
         free(texts[i]);
     free(conf);

@@ -87,10 +87,19 @@ static const struct {
       "unix:///path or redis://host:port/db; TOLLGATE_REDIS_URL wins. Without it everything works, slower."},
      {OWN, H2O_CONFIGURATOR_FLAG_GLOBAL, 0, 0, 0, on_redis}},
     {{"tollgate.mail", "global", "URL without a password | {file: path}", "-",
-      "Where letters go: smtp://host:587, smtps://host, or dir:PATH, a folder for development; TOLLGATE_MAIL_URL wins."},
+      "Where letters go: smtp://host:587, smtps://host, or dir:PATH, a folder for development; TOLLGATE_MAIL_URL "
+      "wins."},
      {OWN, H2O_CONFIGURATOR_FLAG_GLOBAL, 0, 0, 0, on_mail}},
     {{"tollgate.mail-from", "global", "Name <address>", "Tollgate <tollgate@localhost>", "The sender of letters."},
      {TEXT, GLOBAL, AT(mail_from), 0, 0, NULL}},
+    {{"tollgate.master-key", "global", "path", "-",
+      "The key ring (mode 0600) under which secrets in the database are sealed: `tollgate secrets new-key` makes it. "
+      "TOLLGATE_MASTER_KEY_FILE names another, TOLLGATE_MASTER_KEY holds the keys themselves. Without one what needs a "
+      "secret is refused, the rest serves."},
+     {TEXT, GLOBAL, AT(master_key_file), 0, 0, NULL}},
+    {{"tollgate.core-dumps", "global", "ON | OFF", "OFF",
+      "Whether a crash may leave the process's memory, with the secrets in it, in a file, and a debugger may attach."},
+     {SWITCH, GLOBAL, AT(core_dumps), 0, 0, NULL}},
     {{"tollgate.worker-threads", "global", "number", "2",
       "Threads for what burns or blocks: password hashes, bulk bodies."},
      {COUNT, GLOBAL, AT(worker_threads), 1, 64, NULL}},
