@@ -134,7 +134,9 @@ local function review(bundle, actor)
     flow = "rules.activate", state = "proposed",
     event = { type = "approve", actor = actor, author = bundle.author, alone = others == 0, at = tg.time.now() },
   })
-  if not step then
+  if not step and err.code == "busy" then
+    return nil, err -- the rules are being loaded again
+  elseif not step then
     tg.log.error("rules_review_failed", { bundle = bundle.id, error = err.detail })
     local detail <const> = "The rule admin.step failed, so nobody has approved it. A rollback asks no rule."
     return nil, { code = "denied", type = "review_failed", detail = detail }
