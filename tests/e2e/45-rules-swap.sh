@@ -204,6 +204,34 @@ until_true 3 converged
 ok $? "… the bundle before it decides again"
 sed -i 's/event_id = "bad"/event_id = "e"/' "$lua_dir/document/handler.lua"
 
+# --- what is told to a monitor
+metric() { curl -s "http://127.0.0.1:$port_b/metrics" | awk -v name="$1" 'index($0, name) == 1 { print $2 }'; }
+told() { [ "$(metric 'tollgate_rules_revision ')" = "$(sql "SELECT revision FROM rule_slots WHERE role = 'active'")" ]; }
+until_true 4 told
+ok $? "the metrics tell the revision"
+is "$(metric 'tollgate_rules_revision_behind ') $(metric 'tollgate_rules_nodes_behind ')" "0 0" "… and that nobody is behind"
+ok "$([ "$(metric 'tollgate_rules_calls_total{hook="pricing.rate_usage",outcome="failed"}')" -gt 100 ]; echo $?)" \
+    "… and the calls that failed"
+
+# --- Redis is killed: the poll is enough; when it is back hints arrive again
+kill -KILL "$(cat "$E2E_DIR/s/redis.pid")"
+rule 0.55
+activate "$bundle"
+converged() { decide 0.55; }
+until_true 3 converged
+ok $? "with Redis killed both decide with the new bundle within 3 seconds"
+rm -f "$E2E_DIR/s/redis.sock"
+scripts/services start "$E2E_DIR/s" 2>"$dir/services.log"
+heard() { [ "$(redis-cli -s "$redis_socket" pubsub numsub tollgate:rules | tail -n 1)" = 2 ]; }
+until_true 30 heard
+ok $? "both listen again once it is back"
+rule 0.45
+activate "$bundle"
+redis-cli -s "$redis_socket" publish tollgate:rules "$revision" >/dev/null
+converged() { decide 0.45; }
+until_true 2 converged
+ok $? "… and hear"
+
 # --- a reload brings a new host; the active bundle stays, and a broken rule of the release still refuses it
 "$TOLLGATE" reload --conf "$dir/h2o.conf" >/dev/null
 is "$?" 0 "a reload while a bundle is active"
