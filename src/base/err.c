@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 
+#include "base/utf8.h"
+
 int tg_err_vset(struct tg_err *err, enum tg_errcode code, const char *fmt, va_list ap)
 {
     if (err == NULL)
@@ -11,6 +13,7 @@ int tg_err_vset(struct tg_err *err, enum tg_errcode code, const char *fmt, va_li
     err->native = 0;
     if (vsnprintf(err->text, sizeof(err->text), fmt, ap) < 0)
         err->text[0] = '\0';
+    tg_utf8_repair(err->text); /* it goes into rows and answers, and may hold what a rule has said, or be cut */
     return -1;
 }
 

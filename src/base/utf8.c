@@ -54,3 +54,16 @@ size_t tg_utf8_valid_len(const char *str, size_t len)
     }
     return i;
 }
+
+void tg_utf8_repair(char *str)
+{
+    const size_t len = strlen(str);
+    for (size_t i = tg_utf8_valid_len(str, len); i < len; i += tg_utf8_valid_len(str + i, len - i)) {
+        const uint8_t byte = (uint8_t)str[i];
+        if (len - i < 4 && byte >= 0xc2 && byte <= 0xf4) {
+            str[i] = '\0';
+            return;
+        }
+        str[i] = '?';
+    }
+}

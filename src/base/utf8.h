@@ -6,5 +6,7 @@
 
 /* The number of leading bytes that are whole, valid UTF-8; == len when all are. */
 size_t tg_utf8_valid_len(const char *str, size_t len);
+/* Each byte that is no part of valid UTF-8 becomes '?'; a character that the end cuts is dropped. */
+void tg_utf8_repair(char *str);
 
 #endif

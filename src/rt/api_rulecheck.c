@@ -12,6 +12,7 @@
 #include <lauxlib.h>
 
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "rt/api_db.h"
 #include "rt/api_rules.h"
 #include "rt/json.h"
@@ -184,9 +185,15 @@ static int read_output(lua_State *L, int index, void *arg, struct tg_err *err_r)
     return *json == NULL ? -1 : 0;
 }
 
-static json_t *split_lines(char *text)
+/* The lines of a call's log, whatever bytes the rule has put there. */
+static json_t *split_lines(struct tg_strbuf *log)
 {
     json_t *lines = json_array();
+    char *text = log->bytes;
+    for (size_t i = 0; i < log->len; i++)
+        if (text[i] == '\0')
+            text[i] = ' ';
+    tg_utf8_repair(text);
     for (char *line = strsep(&text, "\n"); line != NULL; line = strsep(&text, "\n"))
         if (line[0] != '\0')
             (void)json_array_append_new(lines, json_string(line));
@@ -220,7 +227,7 @@ static int call(struct job *job, struct tg_rules *rules, const struct tg_rules_s
     const int rc = tg_rules_call(rules, job->hook, snap, push_input, json_object_get(job->input, "input"), read_output,
                                  &output, &report, &err);
     tg_rules_set_log(rules, NULL);
-    json_t *json = json_pack("{s:s, s:o, s:I, s:I}", "bundle", tg_rules_bundle(rules), "log", split_lines(log.bytes),
+    json_t *json = json_pack("{s:s, s:o, s:I, s:I}", "bundle", tg_rules_bundle(rules), "log", split_lines(&log),
                              "usecs", (json_int_t)report.usecs, "memory", (json_int_t)report.memory_peak);
     if (rc == 0)
         (void)json_object_set_new(json, "output", output);

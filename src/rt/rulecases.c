@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "rt/deckjson.h"
 
 #define PLACE_SIZE 160
@@ -206,7 +207,9 @@ void tg_rulecases_try(struct tg_rules *rules, size_t i, struct tg_rulecase *case
         (void)snprintf(case_r->name, sizeof(case_r->name), "%s", name);
     else
         (void)snprintf(case_r->name, sizeof(case_r->name), "case %zu", i + 1);
+    tg_utf8_repair(case_r->name); /* it may have been cut */
     try_case(rules, json, case_r);
+    tg_utf8_repair(case_r->why);
     if (case_r->outcome == NULL)
         case_r->outcome = json_string(case_r->why);
 }

@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "rt/freeze.h"
 #include "rt/vm.h"
 
@@ -296,6 +297,7 @@ static void write_report(const struct tg_rules *rules, const struct tg_rule *rul
     report_r->memory_peak = rules->memory_peak - memory_before;
     memcpy(report_r->rule, rule->hook, sizeof(report_r->rule));
     memcpy(report_r->trace, rules->trace, strlen(rules->trace) + 1);
+    tg_utf8_repair(report_r->trace);
 }
 
 int tg_rules_call(struct tg_rules *rules, const char *hook, const struct tg_rules_snapshot *snap,

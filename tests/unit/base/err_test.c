@@ -21,6 +21,19 @@ TEST(cuts_a_text_that_is_too_long)
     is_int(strlen(err.text), sizeof(err.text) - 1);
 }
 
+TEST(a_text_is_UTF_8_whatever_went_into_it_and_where_it_is_cut)
+{
+    struct tg_err err;
+    tg_err_set(&err, TG_ERR_INPUT, "the name '%s' is none", "\xff");
+    is_str(err.text, "the name '?' is none");
+    char text[1000] = "";
+    for (size_t i = 0; i < sizeof(text) - 1; i++)
+        text[i] = "\xe2\x82\xac"[i % 3];
+    text[sizeof(text) - 1] = '\0';
+    tg_err_set(&err, TG_ERR_INPUT, "%s", text);
+    is_uint(strlen(err.text), (sizeof(err.text) - 1) / 3 * 3);
+}
+
 TEST(takes_no_error_where_nobody_wants_it)
 {
     is_int(tg_err_set(NULL, TG_ERR_BUSY, "queue is full"), -1);

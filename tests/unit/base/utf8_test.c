@@ -95,4 +95,30 @@ TEST(every_code_point_is_valid_but_the_surrogates)
     }
 }
 
+TEST(a_text_is_repaired_and_what_was_right_stays)
+{
+    static const struct {
+        const char *text, *expected;
+    } cases[] = {
+        {"", ""},
+        {"plain", "plain"},
+        {"gr\xc3\xbc\xc3\x9f", "gr\xc3\xbc\xc3\x9f"},
+        {"a\xff\xfe b", "a?? b"},
+        {"\x80\x80\x80\x80", "????"},
+        {"cut \xe2\x82", "cut "},
+        {"cut \xc3", "cut "},
+        {"\xe2\x82 in the middle", "?? in the middle"},
+        {"\xed\xa0\x80 surrogate", "??? surrogate"},
+        {"end \xff", "end ?"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char text[64];
+        snprintf(text, sizeof(text), "%s", cases[i].text);
+        tap_case("%zu", i);
+        tg_utf8_repair(text);
+        is_str(text, cases[i].expected);
+        is_uint(tg_utf8_valid_len(text, strlen(text)), strlen(text));
+    }
+}
+
 TAP_MAIN()

@@ -94,6 +94,14 @@ TEST(it_runs_files_that_were_never_published)
              "input a/rules.lua:1: more than 32 steps");
 }
 
+TEST(bytes_that_are_no_text_are_told_as_text)
+{
+    is_str(gives("local r = tg.rules.dry_run{hook = 'a.b', input = {n = 2}, bundle = {{path = 'a/rules.lua', source =\n"
+                 " [[return {hook='a.b', api=1, needs={'log'}, decide=function(i, cap)\n"
+                 "  cap.log.warn('a\\0b\\xff') error('no \\xff \\0') end}]]}}} return r.error.message, r.log[1]"),
+           "a/rules.lua:2: no ?  warn a b?");
+}
+
 TEST(wrong_arguments_raise)
 {
     contains(gives("return pcall(tg.rules.dry_run, {input = {}})"), "hook: a name expected");

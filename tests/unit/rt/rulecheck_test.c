@@ -79,6 +79,12 @@ TEST(a_case_may_want_a_failure_and_carries_what_the_call_may_see)
            "");
 }
 
+TEST(bytes_that_are_no_text_are_told_as_text)
+{
+    contains(faults_of(RULE("error('bytes \\xff')", "{name='one', input={n=1}, want={}}")),
+             "4 case a.b, one: a/rules.lua:2: bytes ?");
+}
+
 TEST(a_state_that_survives_a_call_is_found_by_another_order)
 {
     const char *faults =
