@@ -106,6 +106,8 @@ json_t *tg_rating_read_event(const json_t *event, struct tg_err *err_r)
     json_object_set_new(copy, "answered_at", json_integer(answered_us));
     if (json_object_get(copy, "status") == NULL)
         json_object_set_new(copy, "status", json_string("answered"));
+    if (json_object_get(copy, "event_id") == NULL) /* usage has one always; a case of one event need not */
+        json_object_set_new(copy, "event_id", json_string("event"));
     return copy;
 }
 
