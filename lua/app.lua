@@ -1,11 +1,13 @@
 --- The route table and nothing else: method, path, permission, operation.
 -- A route without a permission says why it is public, or the load fails. Bodies are bounded by the server's own limit
--- unless the route says otherwise. An operation is a function of <feature>/handler.lua and what <feature>/api.lua
--- promises of it.
+-- unless the route says otherwise. What a route writes goes into the audit log, or `audit` says why not. An operation
+-- is a function of <feature>/handler.lua and what <feature>/api.lua promises of it.
+local audit_service = require("audit.service")
 local health = require("health.service")
 local openapi = require("core.openapi")
 local sessions_service = require("sessions.service")
 
+local audit = openapi.feature("audit")
 local catalog = openapi.feature("catalog")
 local charging = openapi.feature("charging")
 local document = openapi.feature("document")
@@ -19,7 +21,8 @@ local MIB <const> = 1 << 20
 return {
   authenticate = sessions_service.authenticate,
   ready = health.ready,
-  routes = openapi.routes({
+  refused = audit_service.refused,
+  routes = audit_service.watched(openapi.routes({
     { method = "GET", path = "/v1/hello", operation = document.hello, public = "it says hello, and no more" },
     { method = "GET", path = "/openapi.json", operation = document.openapi, public = "the API is no secret" },
 
@@ -34,7 +37,8 @@ return {
     { method = "DELETE", path = "/v1/api-keys/{id}", operation = identity.revoke_key, permission = "api_keys:write" },
 
     { method = "POST", path = "/v1/auth/login", operation = sessions.login, public = "who signs in has nothing yet" },
-    { method = "POST", path = "/v1/auth/reset", operation = sessions.ask_reset, public = "who has lost the password" },
+    { method = "POST", path = "/v1/auth/reset", operation = sessions.ask_reset, public = "who has lost the password",
+      audit = "a letter is asked for; what is done with it is recorded" },
     { method = "POST", path = "/v1/auth/password", operation = sessions.choose_password,
       public = "the code of the letter says who it is" },
     { method = "PUT", path = "/v1/auth/password", operation = sessions.change_password, permission = "me:write" },
@@ -52,7 +56,8 @@ return {
     { method = "PATCH", path = "/v1/roles/{id}", operation = users.change_role, permission = "roles:write" },
     { method = "DELETE", path = "/v1/roles/{id}", operation = users.delete_role, permission = "roles:write" },
     { method = "GET", path = "/v1/permissions", operation = users.permissions, permission = "me:read" },
-    { method = "POST", path = "/v1/permissions/check", operation = users.check_permission, permission = "me:read" },
+    { method = "POST", path = "/v1/permissions/check", operation = users.check_permission, permission = "me:read",
+      audit = "it only asks" },
 
     { method = "POST", path = "/v1/rate-decks", operation = catalog.create_deck, permission = "rate_decks:write" },
     { method = "GET", path = "/v1/rate-decks", operation = catalog.decks, permission = "rate_decks:read" },
@@ -62,7 +67,7 @@ return {
     { method = "GET", path = "/v1/rate-decks/{id}/lookup", operation = catalog.lookup, permission = "rate_decks:read" },
 
     { method = "POST", path = "/v1/usage", operation = charging.ingest, permission = "usage:write",
-      body_max = 8 * MIB, bulk = true },
+      body_max = 8 * MIB, bulk = true, audit = "each event is a row of its own" },
     { method = "GET", path = "/v1/usage", operation = charging.usage, permission = "usage:read" },
     { method = "GET", path = "/v1/usage/summary", operation = charging.usage_summary, permission = "usage:read" },
     { method = "GET", path = "/v1/usage/{id}/explain", operation = charging.explain, permission = "usage:read" },
@@ -74,14 +79,15 @@ return {
     { method = "GET", path = "/v1/rules/bundles/{id}", operation = rules.bundle, permission = "rules:read" },
     { method = "GET", path = "/v1/rules/bundles/{id}/diff", operation = rules.difference, permission = "rules:read" },
     { method = "POST", path = "/v1/rules/diff", operation = rules.compare, permission = "rules:write",
-      body_max = 16 * MIB, bulk = true },
+      body_max = 16 * MIB, bulk = true, audit = "it only asks" },
     { method = "GET", path = "/v1/rules/active", operation = rules.active, permission = "rules:read" },
     { method = "PUT", path = "/v1/rules/active", operation = rules.activate, permission = "rules:activate" },
     { method = "GET", path = "/v1/rules/activations", operation = rules.activations, permission = "rules:read" },
     { method = "POST", path = "/v1/rules/rollback", operation = rules.roll_back, permission = "rules:activate" },
     { method = "PUT", path = "/v1/rules/shadow", operation = rules.set_shadow, permission = "rules:write" },
     { method = "GET", path = "/v1/rules/shadow/report", operation = rules.shadow_report, permission = "rules:read" },
-    { method = "POST", path = "/v1/rules/dry-run", operation = rules.dry_run, permission = "rules:write" },
+    { method = "POST", path = "/v1/rules/dry-run", operation = rules.dry_run, permission = "rules:write",
+      audit = "it only asks" },
     { method = "POST", path = "/v1/rules/backtests", operation = rules.create_backtest, permission = "rules:write" },
     { method = "GET", path = "/v1/rules/backtests", operation = rules.backtests, permission = "rules:read" },
     { method = "GET", path = "/v1/rules/backtests/{id}", operation = rules.backtest, permission = "rules:read" },
@@ -89,5 +95,9 @@ return {
     { method = "GET", path = "/v1/wallets", operation = charging.wallets, permission = "wallets:read" },
     { method = "GET", path = "/v1/wallets/{id}", operation = charging.wallet, permission = "wallets:read" },
     { method = "GET", path = "/v1/wallets/{id}/entries", operation = charging.entries, permission = "wallets:read" },
-  }),
+
+    { method = "GET", path = "/v1/audit-log", operation = audit.entries, permission = "audit:read" },
+    { method = "GET", path = "/v1/audit-log/export", operation = audit.export, permission = "audit:read" },
+    { method = "GET", path = "/v1/audit-log/{id}", operation = audit.entry, permission = "audit:read" },
+  }), sessions_service.of),
 }

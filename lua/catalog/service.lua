@@ -1,6 +1,7 @@
 --- Rate decks: price lists by number prefix, loaded from CSV files.
 -- Report, then accept: a file with damaged rows loads nothing until somebody has said, of this very file, that the
 -- rest will do. The same file again is the same version, so a load can be repeated without harm.
+local audit = require("audit.service")
 local errors = require("core.errors")
 local operations = require("operations.service")
 local store = require("catalog.store")
@@ -57,7 +58,8 @@ function service.create_deck(input, record)
     if not done then
       return nil, err
     end
-    return operations.finish(tx, record, store.deck(deck.id, tx))
+    local recorded = audit.recorder({ action = "catalog.create_deck", after = input }, record)
+    return operations.finish(tx, recorded, store.deck(deck.id, tx))
   end)
 end
 
@@ -94,6 +96,7 @@ local function load(tx, id, hash, parsed, report)
     return nil, err
   end
   if known and known.version == deck.version then
+    audit.unchanged()
     return { version = known.version, changed = false }
   end
   local now, version = tg.time.now(), known and known.version
@@ -111,6 +114,14 @@ local function load(tx, id, hash, parsed, report)
   end
   local done
   done, err = store.activate(tx, id, version, now)
+  if done then
+    done, err = audit.record(tx, {
+      action = "catalog.put_rates", object = id, before = { version = deck.version },
+      after = {
+        version = version, file_sha256 = hash, rows = report.priced + report.blocked, rejected = report.rejected,
+      },
+    })
+  end
   if not done then
     return nil, err
   end

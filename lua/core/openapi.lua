@@ -6,7 +6,7 @@
 --     body = schema.company_create,                 the very shape that the handler checks with
 --     query = schema.company_list,                  fields, as validate.query takes them
 --     ids = { id = "co" },                          the ids in the path, by their prefixes
---     answers = { [201] = shapes.company },         what comes back, by status; false: no body
+--     answers = { [201] = shapes.company },         what comes back, by status; false: no body; {…, …}: one of several
 --     once = true,                                  takes Idempotency-Key
 --     needs = { number = true },                    parameters that may not be missing
 --     refusals = { [409] = "…" },                   beyond those that follow from the route itself
@@ -186,12 +186,23 @@ local function refusals_of(route)
   return refusals
 end
 
+-- Of a shape, of several of different types, or of false.
+local function contents_of(shapes)
+  local content = nil
+  for _, shape in ipairs(shapes and (shapes[1] and shapes or { shapes }) or {}) do
+    content = content or {}
+    for media_type, entry in pairs(content_of(shape)) do
+      content[media_type] = entry
+    end
+  end
+  return content
+end
+
 local function answers_of(route)
   local answers = {}
   for number, shape in pairs(route.api.answers) do
     answers[tostring(number)] = {
-      description = shape and shape.json and shape.json.description or REASONS[number],
-      content = shape and content_of(shape) or nil,
+      description = shape and shape.json and shape.json.description or REASONS[number], content = contents_of(shape),
     }
   end
   for number, text in pairs(refusals_of(route)) do

@@ -1,4 +1,5 @@
 --- What the operator's command line does that no request may: making a platform, the root of a tree of companies.
+local audit = require("audit.service")
 local errors = require("core.errors")
 local store = require("identity.store")
 local token = require("identity.token")
@@ -38,7 +39,13 @@ function admin.create_platform(options)
       local says = ("There is a platform named %s: %s."):format(input.name, existing.id)
       return nil, errors.conflict("platform_exists", says)
     end
-    return store.insert_platform(tx, platform, key)
+    local inserted, insert_err = store.insert_platform(tx, platform, key)
+    if not inserted then
+      return nil, insert_err
+    end
+    return audit.record(tx, {
+      action = "company.create_platform", company = platform.id, object = platform.id, after = input,
+    })
   end)
   if not done then
     return nil, err

@@ -2,6 +2,7 @@
 local permissions = {}
 
 local MEANING <const> = {
+  ["audit:read"] = "see who did what",
   ["companies:read"] = "see own company and those below",
   ["companies:write"] = "create companies below and change them",
   ["api_keys:read"] = "list API keys, never their secrets",

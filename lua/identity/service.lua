@@ -1,6 +1,7 @@
 --- Companies and the keys that act for them.
 -- What a company pays is its seller's to say: currency, deck, pricing, zone, status and reference are changed from
 -- above only, never by the company itself. A platform has nobody above it and answers for itself.
+local audit = require("audit.service")
 local decks = require("catalog.service")
 local errors = require("core.errors")
 local hint = require("core.hint")
@@ -62,6 +63,7 @@ local function repeated(existing, input)
       )
     end
   end
+  audit.unchanged()
   return existing, false
 end
 
@@ -86,7 +88,8 @@ local function insert(input, parent, record)
     elseif n_ancestors > DEPTH_MAX then
       return nil, errors.input("/parent", ("is too deep in the tree: at most %d are above a company"):format(DEPTH_MAX))
     end
-    return operations.finish(tx, record, store.company(company.id, tx))
+    local recorded = audit.recorder({ action = "identity.create_company", after = input }, record)
+    return operations.finish(tx, recorded, store.company(company.id, tx))
   end)
 end
 
@@ -160,6 +163,25 @@ local function apply(company, input)
   return changed
 end
 
+-- In one transaction: the row locked, changed and recorded.
+local function update(tx, id, input)
+  local locked, err = store.company_locked(tx, id)
+  if not locked then
+    return nil, err or errors.not_found("company")
+  end
+  local changed, before = apply(locked, input), {}
+  for _, field in ipairs(KEPT) do
+    before[field] = locked[field]
+  end
+  local done
+  done, err = store.update_company(tx, changed)
+  if not done then
+    return nil, err
+  end
+  changed.id, changed.now = nil, nil
+  return audit.record(tx, { action = "identity.change_company", object = id, before = before, after = changed })
+end
+
 --- Changes the fields given; null takes a value away.
 ---@return table? company, table? err
 function service.change_company(id, input)
@@ -174,11 +196,7 @@ function service.change_company(id, input)
   end
   local done
   done, err = tg.db.transaction(function(tx)
-    local locked, lock_err = store.company_locked(tx, id)
-    if not locked then
-      return nil, lock_err or errors.not_found("company")
-    end
-    return store.update_company(tx, apply(locked, input))
+    return update(tx, id, input)
   end)
   if errors.is_duplicate(err) then
     return nil, errors.conflict("company_exists", "Another company has this external_ref.")
@@ -250,7 +268,9 @@ local function insert_key(key, record)
     if not inserted then
       return nil, err
     end
-    return operations.finish(tx, record, store.key(key.id, tx))
+    local made = { name = key.name, company = key.company, permissions = key.permissions, expires_at = key.expires_at }
+    local recorded = audit.recorder({ action = "identity.create_key", after = made }, record)
+    return operations.finish(tx, recorded, store.key(key.id, tx))
   end)
 end
 
@@ -289,9 +309,17 @@ function service.revoke_key(id)
     return nil, errors.not_found("API key")
   end
   local changed
-  changed, err = store.revoke_key(id, tg.time.now())
+  changed, err = tg.db.transaction(function(tx)
+    local n, failed = store.revoke_key(tx, id, tg.time.now())
+    if n == 1 then
+      n, failed = audit.record(tx, { action = "identity.revoke_key", object = id, before = { name = row.name } })
+    end
+    return n, failed
+  end)
   if not changed then
     return nil, err
+  elseif changed == 0 then
+    audit.unchanged()
   end
   hint.rights_changed()
   return true

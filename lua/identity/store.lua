@@ -190,8 +190,8 @@ function store.insert_key(tx, key)
 end
 
 ---@return integer? changed 0 when it was revoked before, table? err
-function store.revoke_key(id, now)
-  return tg.db.execute(sql.revoke_key, { id = id, now = now })
+function store.revoke_key(tx, id, now)
+  return tx:execute(sql.revoke_key, { id = id, now = now })
 end
 
 function store.key_for_login(id)

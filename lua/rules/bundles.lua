@@ -1,5 +1,6 @@
 --- Bundles: sets of rule files, immutable, under the hash of what they hold.
 -- The release brings rules of its own, which decide while no bundle is active: they are a bundle without a row.
+local audit = require("audit.service")
 local diff = require("rules.diff")
 local errors = require("core.errors")
 local hooks = require("core.hooks")
@@ -168,7 +169,9 @@ local function insert(bundle, files, record)
     if not done then
       return nil, err
     end
-    return operations.finish(tx, record, store.bundle(bundle.id, tx))
+    local made = { parent = bundle.parent, note = bundle.note, files = #files }
+    local recorded = audit.recorder({ action = "rules.publish", after = made }, record)
+    return operations.finish(tx, recorded, store.bundle(bundle.id, tx))
   end)
 end
 
@@ -209,6 +212,8 @@ function bundles.publish(input, actor, record)
   end
   if not bundle then
     return nil, err
+  elseif not created then
+    audit.unchanged()
   end
   bundle.changed = changed
   return bundle, created

@@ -3,6 +3,7 @@
 -- of two at once one is told. Nodes learn of it by a hint, or look themselves every two seconds
 -- (src/charge/rulekeeper.h). Before that a bundle can be tried: on one input, on a share of the live calls (shadow),
 -- on a period of the past (backtest, rules/jobs.lua).
+local audit = require("audit.service")
 local bundles = require("rules.bundles")
 local catalog = require("catalog.service")
 local errors = require("core.errors")
@@ -161,7 +162,13 @@ local function set_active(change, actor, record)
       slot, failed = store.slot("active", tx)
       return nil, slot and moved(slot) or failed
     end
-    return operations.finish(tx, record, {
+    local is_back <const> = change.reason == "rollback"
+    local entry = {
+      action = is_back and "rules.roll_back" or "rules.activate", object = change.bundle or "release",
+      before = { bundle = change.previous or "release" },
+      after = { revision = change.revision + 1, detail = change.detail, gate = change.gate },
+    }
+    return operations.finish(tx, audit.recorder(entry, record), {
       revision = change.revision + 1, bundle = change.bundle or "release", previous = change.previous or "release",
     })
   end)
@@ -193,6 +200,7 @@ function service.activate(input, actor, record)
   end
   local id = not bundle.is_release and bundle.id or nil -- NULL is the release's, whatever release that is
   if slot.bundle == id then
+    audit.unchanged()
     return { revision = slot.revision, bundle = id or "release", previous = id or "release" }
   end
   local gate, detail
@@ -296,7 +304,11 @@ function service.set_shadow(input, actor, record)
     elseif changed == 0 then
       return nil, errors.conflict("revision_moved", "Somebody else changed the shadow at the same moment.")
     end
-    return operations.finish(tx, record, store.slot("candidate", tx))
+    local entry = {
+      action = "rules.set_shadow", object = id or "none", before = { bundle = now.bundle, share_ppm = now.share_ppm },
+      after = { bundle = id, share_ppm = share_ppm },
+    }
+    return operations.finish(tx, audit.recorder(entry, record), store.slot("candidate", tx))
   end)
   if not slot then
     return nil, err
@@ -422,7 +434,8 @@ function service.create_backtest(input, principal, record)
     if not done then
       return nil, failed
     end
-    return operations.finish(tx, record, store.backtest(id, tx))
+    local recorded = audit.recorder({ action = "rules.create_backtest", after = input }, record)
+    return operations.finish(tx, recorded, store.backtest(id, tx))
   end)
 end
 

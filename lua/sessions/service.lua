@@ -1,6 +1,7 @@
 --- Who signs in, and for how long that holds.
 -- A session is a token like that of a key: shown once, kept as a hash. It ends when it is revoked, unused for twelve
 -- hours, or thirty days old. What its user may do is asked anew each time (the web layer remembers it for seconds).
+local audit = require("audit.service")
 local errors = require("core.errors")
 local hint = require("core.hint")
 local keys = require("identity.service")
@@ -22,9 +23,12 @@ local REFUSED <const> = {
   code = "denied", status = 401, type = "unauthorized", detail = "This session is not known, or no longer valid.",
 }
 -- One answer for an address that nobody has, a wrong password and somebody who may not: nobody learns who is here.
-local NOT_YOU <const> = {
-  code = "denied", status = 401, type = "wrong_credentials", detail = "The e-mail address or the password is wrong.",
-}
+local function not_you(email)
+  return {
+    code = "denied", status = 401, type = "wrong_credentials", detail = "The e-mail address or the password is wrong.",
+    object = users.fold(email), -- for the audit log
+  }
+end
 
 local function agent_of(text)
   local agent = (text or ""):sub(1, AGENT_MAX)
@@ -40,7 +44,16 @@ local function begin(user, origin, now)
     company = user.company, id = made.id, user = user.id, hash = made.hash, address = origin.address,
     agent = agent_of(origin.agent), now = now, expires_at = now + LIFE,
   }
-  local done, err = store.insert(session)
+  local done, err = tg.db.transaction(function(tx)
+    local inserted, failed = store.insert(tx, session)
+    if not inserted then
+      return nil, failed
+    end
+    return audit.record(tx, {
+      action = "sessions.login", company = user.company, actor = user.id, object = made.id,
+      after = { user_agent = session.agent },
+    })
+  end)
   if not done then
     return nil, err
   end
@@ -64,7 +77,7 @@ function service.login(input, origin)
     return nil, err
   elseif not user then
     tg.log.info("sessions_login_refused", { address = origin.address })
-    return nil, NOT_YOU
+    return nil, not_you(input.email)
   end
   throttle.succeeded(buckets) -- lost when it fails: then the next mistake waits a little longer
   local session
@@ -133,12 +146,26 @@ function service.own(req)
   return id
 end
 
-function service.logout(user, id)
-  local done, err = store.revoke(user, id, tg.time.now())
-  if done then
+local function end_session(action, user, id)
+  local changed, err = tg.db.transaction(function(tx)
+    local n, failed = store.revoke(tx, user, id, tg.time.now())
+    if n == 1 then
+      n, failed = audit.record(tx, { action = action, object = id })
+    end
+    return n, failed
+  end)
+  if changed == 1 then
     hint.rights_changed()
   end
-  return done, err
+  return changed, err
+end
+
+function service.logout(user, id)
+  local changed, err = end_session("sessions.logout", user, id)
+  if changed == 0 then
+    audit.unchanged() -- another request was faster
+  end
+  return changed, err
 end
 
 function service.session(user, id)
@@ -162,13 +189,12 @@ end
 
 --- Ends one of the user's own.
 function service.revoke(user, id)
-  local changed, err = store.revoke(user, id, tg.time.now())
+  local changed, err = end_session("sessions.revoke", user, id)
   if not changed then
     return nil, err
   elseif changed == 0 then
     return nil, errors.not_found("session")
   end
-  hint.rights_changed()
   return true
 end
 
@@ -204,7 +230,13 @@ function service.reauthenticate(user, session, password, address)
   end
   local now = tg.time.now()
   local done
-  done, err = store.reauthenticated(session, now)
+  done, err = tg.db.transaction(function(tx)
+    local marked, failed = store.reauthenticated(tx, session, now)
+    if not marked then
+      return nil, failed
+    end
+    return audit.record(tx, { action = "sessions.reauthenticate", object = session })
+  end)
   if not done then
     return nil, err
   end

@@ -83,14 +83,12 @@ local sql <const> = tg.db.declare({
 })
 
 --- Begins a session, once its user has proved to be that user.
-function store.insert(session)
-  return tg.db.transaction(function(tx)
-    local done, err = tx:execute(sql.insert, session)
-    if not done then
-      return nil, err
-    end
-    return tx:execute(sql.touch_user, { user = session.user, now = session.now })
-  end)
+function store.insert(tx, session)
+  local done, err = tx:execute(sql.insert, session)
+  if not done then
+    return nil, err
+  end
+  return tx:execute(sql.touch_user, { user = session.user, now = session.now })
 end
 
 function store.for_login(id)
@@ -109,12 +107,12 @@ function store.sessions(filter)
   return tg.db.query(sql.sessions, filter)
 end
 
-function store.revoke(user, id, now)
-  return tg.db.execute(sql.revoke, { user = user, id = id, now = now })
+function store.revoke(tx, user, id, now)
+  return tx:execute(sql.revoke, { user = user, id = id, now = now })
 end
 
-function store.reauthenticated(id, now)
-  return tg.db.execute(sql.reauthenticated, { id = id, now = now })
+function store.reauthenticated(tx, id, now)
+  return tx:execute(sql.reauthenticated, { id = id, now = now })
 end
 
 function store.password_of(user)

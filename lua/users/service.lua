@@ -1,6 +1,7 @@
 --- People and what they may do.
 -- A role holds in a company and all below it. What somebody may do in a company is what their roles there and above say
 -- together. Nobody gives a role that may do more than they may themselves, or changes somebody who may do more.
+local audit = require("audit.service")
 local errors = require("core.errors")
 local hint = require("core.hint")
 local jobs = require("jobs.service")
@@ -134,7 +135,8 @@ function service.create_role(input, principal, record)
     elseif not inserted then
       return nil, insert_err
     end
-    return operations.finish(tx, record, store.role(id, tx))
+    local recorded = audit.recorder({ action = "users.create_role", after = input }, record)
+    return operations.finish(tx, recorded, store.role(id, tx))
   end)
   if errors.is_duplicate(err) then
     return nil, errors.conflict("role_exists", "The company has a role of this name.")
@@ -152,10 +154,18 @@ function service.change_role(id, input, principal)
   if not may then
     return nil, err
   end
+  local before = { name = role.name, permissions = role.permissions }
+  local after = { name = input.name or role.name, permissions = input.permissions or role.permissions }
   local changed
-  changed, err = store.update_role({
-    id = id, name = input.name or role.name, permissions = input.permissions or role.permissions, now = tg.time.now(),
-  })
+  changed, err = tg.db.transaction(function(tx)
+    local done, failed = store.update_role(tx, {
+      id = id, name = after.name, permissions = after.permissions, now = tg.time.now(),
+    })
+    if not done then
+      return nil, failed
+    end
+    return audit.record(tx, { action = "users.change_role", object = id, before = before, after = after })
+  end)
   if errors.is_duplicate(err) then
     return nil, errors.conflict("role_exists", "The company has a role of this name.")
   elseif not changed then
@@ -171,7 +181,14 @@ function service.delete_role(id)
     return nil, err
   end
   local deleted
-  deleted, err = store.delete_role(id)
+  deleted, err = tg.db.transaction(function(tx)
+    local n, failed = store.delete_role(tx, id)
+    if n == 1 then
+      local before = { name = role.name, permissions = role.permissions }
+      n, failed = audit.record(tx, { action = "users.delete_role", object = id, before = before })
+    end
+    return n, failed
+  end)
   if not deleted then
     return nil, err
   elseif deleted == 0 then
@@ -284,7 +301,9 @@ local function insert_user(user, list, record)
     if not done then
       return nil, err
     end
-    return operations.finish(tx, record, store.user(user.id, tx))
+    local made = { email = user.email, name = user.name, company = user.company, roles = list }
+    local recorded = audit.recorder({ action = "users.create_user", after = made }, record)
+    return operations.finish(tx, recorded, store.user(user.id, tx))
   end)
 end
 
@@ -324,6 +343,17 @@ local function check_change(user, input, principal)
   return check_above(user, principal)
 end
 
+local function record_change(tx, user, input, list)
+  local before, after = {}, {}
+  for _, field in ipairs({ "name", "status" }) do
+    before[field], after[field] = user[field], input[field] or user[field]
+  end
+  if list then
+    before.roles, after.roles = user.roles, list
+  end
+  return audit.record(tx, { action = "users.change_user", object = user.id, before = before, after = after })
+end
+
 --- Changes a user. Who is disabled is signed out at once.
 function service.change_user(id, input, principal)
   local user, err = service.user(id)
@@ -353,6 +383,9 @@ function service.change_user(id, input, principal)
     end
     if changed and input.status == "disabled" then
       changed, failed = store.end_sessions(tx, id, now)
+    end
+    if changed then
+      changed, failed = record_change(tx, user, input, list)
     end
     return changed, failed
   end)
@@ -429,7 +462,15 @@ function service.choose_password(code, password)
     elseif not is_alive(link, now) then
       return nil, DEAD_LINK
     end
-    return store.choose_password(tx, link.user, hash, now)
+    local chosen
+    chosen, failed = store.choose_password(tx, link.user, hash, now)
+    if not chosen then
+      return nil, failed
+    end
+    return audit.record(tx, {
+      action = "sessions.choose_password", company = link.company, actor = link.user, object = link.user,
+      after = { by = link.purpose },
+    })
   end)
   if done then
     hint.rights_changed()
@@ -445,7 +486,11 @@ function service.change_password(user, password, session)
   end
   local done
   done, err = tg.db.transaction(function(tx)
-    return store.change_password(tx, user, hash, session, tg.time.now())
+    local changed, failed = store.change_password(tx, user, hash, session, tg.time.now())
+    if not changed then
+      return nil, failed
+    end
+    return audit.record(tx, { action = "sessions.change_password", object = user })
   end)
   if done then
     hint.rights_changed()

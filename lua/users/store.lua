@@ -178,12 +178,12 @@ function store.insert_role(tx, role)
   return tx:execute(sql.insert_role, role)
 end
 
-function store.update_role(role)
-  return tg.db.execute(sql.update_role, role)
+function store.update_role(tx, role)
+  return tx:execute(sql.update_role, role)
 end
 
-function store.delete_role(id)
-  return tg.db.execute(sql.delete_role, { id = id })
+function store.delete_role(tx, id)
+  return tx:execute(sql.delete_role, { id = id })
 end
 
 -- role_id is nil where the role is built in.

@@ -13,6 +13,7 @@ const struct tg_command *const tg_commands[] = {
     &tg_cmd_import_deck,
     &tg_cmd_import_cdrs,
     &tg_cmd_ledger_verify,
+    &tg_cmd_audit_verify,
     &tg_cmd_rating_cases,
     &tg_cmd_rules_check,
     &tg_cmd_rules_test,

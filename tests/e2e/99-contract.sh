@@ -47,8 +47,9 @@ key=$platform_key
 # Everything that a refused request must not change; a key's last use is its own business.
 sums() {
     sql "SELECT table_name FROM information_schema.tables WHERE table_schema = '$database' ORDER BY 1" |
-        grep -vE '^(api_keys|jobs|cron|rule_nodes|rule_calls)$' | while read -r table; do sql "CHECKSUM TABLE $table"; done
+        grep -vE '^(api_keys|audit_log|audit_chain|jobs|cron|rule_nodes|rule_calls)$' | while read -r table; do sql "CHECKSUM TABLE $table"; done
     sql "SELECT HEX(id), revoked_at, name, permissions FROM api_keys ORDER BY id"
+    sql "SELECT HEX(id) FROM audit_log WHERE outcome = 'done' ORDER BY id"
 }
 before=$(sums)
 run_node tests/contract/isolation.mjs "$dir/openapi.json" "http://127.0.0.1:$port" "$dir/left.key" "$dir/right.key" \
@@ -56,5 +57,6 @@ run_node tests/contract/isolation.mjs "$dir/openapi.json" "http://127.0.0.1:$por
 is "$(sums)" "$before" "and nothing was changed by it"
 
 run_node tests/contract/generate.mjs "$dir/openapi.json" "http://127.0.0.1:$port" "$dir/key"
+is "$(grep -c '"name":"audit_forgotten"' "$dir/server.log")" 0 "every write was recorded in the audit log"
 is "$(grep -c '"level":"error"' "$dir/server.log")" 0 "nothing of it is an error in the server's log"
 done_testing

@@ -334,6 +334,13 @@ fake.within = function(_, f, ...)
 end
 fake.time.monotonic = fake.time.now
 fake.assume = nothing
+fake.context = function()
+  return { request_id = "req-1" }
+end
+local locals = {}
+fake.locals = function()
+  return locals
+end
 fake.redis = { call = nothing }
 fake.mail = { send = nothing }
 
