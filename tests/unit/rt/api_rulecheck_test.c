@@ -1,4 +1,4 @@
-/* api_rulecheck_test - tg.rules.check and tg.rules.dry_run from a coroutine: what they answer, and what they refuse. */
+/* api_rulecheck_test - TG_TSAN - tg.rules.check and tg.rules.dry_run from a coroutine: answers and refusals. */
 #include "../../../src/rt/api_rulecheck.c"
 
 #include <libgen.h>
