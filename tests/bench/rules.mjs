@@ -68,12 +68,16 @@ async function publish(stand, server, changes) {
   return (await stand.api(server.port, 'POST', '/v1/rules/bundles', { files, base: 'none', note: 'bench' })).id;
 }
 
-/** What the server's log says of swaps, as it says it: {seat, revision, usecs, published_usecs}. */
+/** µs of a time in the log. */
+const usecsOf = (text) => Date.parse(`${text.slice(0, 23)}Z`) * 1000 + Number(text.slice(23, 26));
+
+/** What the server's log says of swaps: when each seat took which revision, and when that was committed. */
 class Swaps {
   constructor(log) {
     this.file = openSync(log, 'r');
     this.rest = '';
     this.list = [];
+    this.committed = new Map();
   }
 
   read() {
@@ -81,7 +85,10 @@ class Swaps {
     for (let n; (n = readSync(this.file, buffer, 0, buffer.length, null)) > 0;) this.rest += buffer.toString('utf8', 0, n);
     const lines = this.rest.split('\n');
     this.rest = lines.pop();
-    for (const line of lines) if (line.includes('"rules_swapped"')) this.list.push(JSON.parse(line));
+    for (const line of lines) {
+      if (line.includes('"rules_swapped"')) this.list.push(JSON.parse(line));
+      if (line.includes('"rules_activated"')) this.committed.set(JSON.parse(line).revision, usecsOf(JSON.parse(line).time));
+    }
   }
 
   async applied(revision) {
@@ -103,16 +110,23 @@ async function swap(stand, server, swaps, bundles, count, onSwap) {
     await swaps.applied(revision);
     onSwap?.(i + 1);
   }
+  swaps.read();
   const bySeat = {};
-  for (const one of swaps.list) if (one.revision >= first) (bySeat[one.seat] ??= []).push(one.published_usecs);
+  for (const one of swaps.list) {
+    if (one.revision < first) continue;
+    const seat = (bySeat[one.seat] ??= { request: [], commit: [] });
+    seat.request.push(one.published_usecs);
+    seat.commit.push(usecsOf(one.time) - swaps.committed.get(one.revision));
+  }
   return bySeat;
 }
 
 function printSwaps(title, bySeat) {
-  console.log(`\n| ${title} | swaps | p50 ms | p99 ms | most |\n|---|--:|--:|--:|--:|`);
+  console.log(`\n| ${title} | swaps | from the commit: p50 ms | p99 ms | most | from the request: p50 ms | p99 ms | most |\n|---|--:|--:|--:|--:|--:|--:|--:|`);
   for (const seat of Object.keys(bySeat).sort()) {
-    const list = bySeat[seat];
-    console.log(`| ${seat} | ${list.length} | ${ms(percentile(list, 0.5))} | ${ms(percentile(list, 0.99))} | ${ms(Math.max(...list))} |`);
+    const { request, commit } = bySeat[seat];
+    const cells = [commit, request].map((list) => `${ms(percentile(list, 0.5))} | ${ms(percentile(list, 0.99))} | ${ms(Math.max(...list))}`);
+    console.log(`| ${seat} | ${request.length} | ${cells.join(' | ')} |`);
   }
 }
 
@@ -138,21 +152,21 @@ async function swapUnderLoad(stand, server, count) {
   const bundles = [];
   for (let n = 0; n < BUNDLES; n++) bundles.push(await publish(stand, server, { 'pricing/rules.lua': numbered(n) }));
   printSwaps('publish to applied, nothing else running', await swap(stand, server, swaps, bundles, Math.min(count, 200)));
-  let done = false, early = 0;
+  let done = false;
+  const memory = [];
   const sum = { sent: 0, good: 0, mixed: 0, failed: 0 };
   const began = Date.now();
   const loading = (async () => {
     while (!done) for (const [key, n] of Object.entries(await load(server, 20000))) sum[key] += n;
   })();
   const bySeat = await swap(stand, server, swaps, bundles, count, (i) => {
-    if (i === Math.ceil(count / 10)) early = memoryMb(stand.pids(server));
+    if (i % Math.ceil(count / 5) === 0) memory.push(memoryMb(stand.pids(server)).toFixed(1));
   });
   done = true;
   await loading;
-  const late = memoryMb(stand.pids(server));
   printSwaps('publish to applied, under h2load', bySeat);
   console.log(`\n${count} swaps in ${((Date.now() - began) / 1000).toFixed(0)} s under h2load: ${sum.sent.toLocaleString('en')} requests, ` +
-    `**${sum.failed} failed, ${sum.mixed} answers of two bundles**; memory ${early.toFixed(1)} MB after a tenth of them, ${late.toFixed(1)} MB at the end`);
+    `**${sum.failed} failed, ${sum.mixed} answers of two bundles**; memory after each fifth ${memory.join(', ')} MB`);
   await stand.api(server.port, 'PUT', '/v1/rules/active', { bundle: 'release', if_revision: (await stand.api(server.port, 'GET', '/v1/rules/active')).revision });
 }
 
