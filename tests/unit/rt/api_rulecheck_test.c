@@ -2,6 +2,7 @@
 #include "../../../src/rt/api_rulecheck.c"
 
 #include <libgen.h>
+#include <pthread.h>
 
 #include "rt/rulebook.h"
 #include "rt/vm_fixture.h"
@@ -121,10 +122,26 @@ TEST(a_check_that_cannot_be_made_is_an_error)
              "upstream checking the rules ended with 1");
 }
 
+static void wait_for_gate(void *arg)
+{
+    pthread_mutex_lock(arg);
+    pthread_mutex_unlock(arg);
+}
+
+static void on_gate_passed(void *arg)
+{
+    (void)arg;
+}
+
+/* The worker is held, so that the run is under way for sure when its coroutine ends. */
 TEST(what_was_started_may_outlive_its_coroutine)
 {
     struct outcome o;
+    struct tg_err err;
+    pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
     set_up();
+    pthread_mutex_lock(&gate);
+    is_int(tg_work_submit(work, fixture.loop, wait_for_gate, on_gate_passed, &gate, &err), 0);
     start(vm, "return tg.rules.dry_run{hook = 'a.b', input = {n = 2}}", &o);
     tg_loop_run_once(fixture.loop, 0);
     bool closed = false;
@@ -133,6 +150,7 @@ TEST(what_was_started_may_outlive_its_coroutine)
     turn_until(&closed);
     turn_until(&o.ended);
     contains(o.text, "generation closed");
+    pthread_mutex_unlock(&gate);
     tg_work_free(&work);
     tg_ruleseat_free(&fixture.services.rules);
     tg_loop_run_once(fixture.loop, 0);
