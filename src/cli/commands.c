@@ -3,6 +3,7 @@
 
 #include <stddef.h>
 
+/* clang-format off */
 const struct tg_command *const tg_commands[] = {
     &tg_cmd_serve,
     &tg_cmd_reload,
@@ -24,6 +25,8 @@ const struct tg_command *const tg_commands[] = {
     &tg_cmd_rules_activate,
     &tg_cmd_rules_rollback,
     &tg_cmd_rules_status,
+    &tg_cmd_secrets_new_key,
+    &tg_cmd_secrets_rotate,
     &tg_cmd_lua,
     &tg_cmd_busted,
     &tg_cmd_completion,
@@ -31,3 +34,4 @@ const struct tg_command *const tg_commands[] = {
     &tg_cmd_version,
     NULL,
 };
+/* clang-format on */

@@ -186,8 +186,11 @@ on_exit() {
     [ $test_failures = 0 ] || { echo "--- server log" && tail -n 40 "$dir/server.log"; } >&2 2>/dev/null
 }
 trap on_exit EXIT
-# A server with a fresh database and a platform key.
+# A server with a fresh database and a platform key, and keys to keep secrets under.
 fresh_server() {
+    rm -f "$dir/master-key"
+    "$TOLLGATE" secrets new-key "$dir/master-key" >/dev/null || exit 1
+    export TOLLGATE_MASTER_KEY_FILE=$dir/master-key
     make_database
     make_platform
     start_server "$@" || exit 1

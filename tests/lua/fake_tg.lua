@@ -142,6 +142,44 @@ local function sha256(text)
   return string.pack(">" .. ("I4"):rep(8), table.unpack(state))
 end
 
+-- FIPS 180-4: older, and for one-time codes only.
+local function sha1(text)
+  local h = { 0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476, 0xc3d2e1f0 }
+  local padded = text .. "\x80" .. ("\0"):rep((55 - #text) % 64) .. string.pack(">I8", #text * 8)
+  for at = 1, #padded, 64 do
+    local w = { string.unpack(">" .. ("I4"):rep(16), padded:sub(at, at + 63)) }
+    for i = 17, 80 do
+      w[i] = rotate(w[i - 3] ~ w[i - 8] ~ w[i - 14] ~ w[i - 16], 31)
+    end
+    local a, b, c, d, e = table.unpack(h)
+    for i = 1, 80 do
+      local f, k = b ~ c ~ d, i <= 40 and 0x6ed9eba1 or 0xca62c1d6
+      if i <= 20 then
+        f, k = (b & c) | (~b & d), 0x5a827999
+      elseif i > 40 and i <= 60 then
+        f, k = (b & c) | (b & d) | (c & d), 0x8f1bbcdc
+      end
+      a, b, c, d, e = (rotate(a, 27) + f + e + k + w[i]) & 0xffffffff, a, rotate(b, 2), c, d
+    end
+    for i, value in ipairs({ a, b, c, d, e }) do
+      h[i] = (h[i] + value) & 0xffffffff
+    end
+  end
+  return string.pack(">I4I4I4I4I4", table.unpack(h))
+end
+
+-- RFC 2104
+local function hmac(hash, key, text)
+  key = #key > 64 and hash(key) or key
+  key = key .. ("\0"):rep(64 - #key)
+  local function pad(with)
+    return (key:gsub(".", function(c)
+      return string.char(c:byte() ~ with)
+    end))
+  end
+  return hash(pad(0x5c) .. hash(pad(0x36) .. text))
+end
+
 local URL64 <const> = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
 local function base64url(bytes)
@@ -161,14 +199,15 @@ local function unbase64url(text)
   if text:find("[^%w%-_]") or #text % 4 == 1 then
     return nil, { code = "input", detail = "not base64url" }
   end
-  return (text:gsub("..?.?.?", function(group)
+  local bytes = text:gsub("..?.?.?", function(group)
     local bits = 0
     for i = 1, 4 do
       local digit = i <= #group and URL64:find(group:sub(i, i), 1, true) - 1 or 0
       bits = bits << 6 | digit
     end
     return string.pack(">I3", bits):sub(1, #group - 1)
-  end))
+  end)
+  return base64url(bytes) == text and bytes or nil -- there is one way to write them
 end
 
 local n_random = 0
@@ -186,6 +225,25 @@ fake.crypto = {
     n_random = n_random + 1
     return sha256("random " .. n_random):sub(1, n)
   end,
+  hmac_sha1 = function(key, text)
+    return hmac(sha1, key, text)
+  end,
+  hmac_sha256 = function(key, text)
+    return hmac(sha256, key, text)
+  end,
+  -- Not Ed25519, which is too much for here: whoever knows the public key could sign.
+  ed25519 = {
+    keypair = function()
+      local seed = fake.crypto.random(32)
+      return seed, sha256(seed)
+    end,
+    sign = function(seed, message)
+      return hmac(sha256, sha256(seed), message) .. ("\0"):rep(32)
+    end,
+    verify = function(public, message, signature)
+      return hmac(sha256, public, message) .. ("\0"):rep(32) == signature
+    end,
+  },
   argon2id = function(password)
     return "argon2id of " .. password
   end,
@@ -343,6 +401,24 @@ fake.locals = function()
 end
 fake.redis = { call = nothing }
 fake.mail = { send = nothing }
+
+-- Two master keys; nothing is hidden by them. fake.master_key: the id of the one that seals, nil for none.
+fake.master_key = "key2"
+fake.secrets = {
+  newest = function()
+    return fake.master_key
+  end,
+  seal = function(text, purpose)
+    return ("\1%s%s\0%s"):format(fake.master_key, purpose, text)
+  end,
+  open = function(sealed, purpose)
+    local id, for_what, text = sealed:match("^\1(key[12])(.-)\0(.*)$")
+    if id and for_what == purpose then
+      return text
+    end
+    return nil, { code = "input", detail = "sealed under another key, for another purpose, or changed" }
+  end,
+}
 
 fake.log = { info = function() end, warn = function() end, error = function() end, debug = function() end }
 
