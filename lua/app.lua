@@ -1,7 +1,8 @@
 --- The route table and nothing else: method, path, permission, operation.
 -- A route without a permission says why it is public, or the load fails. Bodies are bounded by the server's own limit
--- unless the route says otherwise. What a route writes goes into the audit log, or `audit` says why not. An operation
--- is a function of <feature>/handler.lua and what <feature>/api.lua promises of it.
+-- unless the route says otherwise. What a route writes goes into the audit log, or `audit` says why not. `step_up`: a
+-- person gives their password once more before it, a key need not. An operation is a function of <feature>/handler.lua
+-- and what <feature>/api.lua promises of it.
 local audit_service = require("audit.service")
 local health = require("health.service")
 local openapi = require("core.openapi")
@@ -12,8 +13,10 @@ local catalog = openapi.feature("catalog")
 local charging = openapi.feature("charging")
 local document = openapi.feature("document")
 local identity = openapi.feature("identity")
+local realtime = openapi.feature("realtime")
 local rules = openapi.feature("rules")
 local sessions = openapi.feature("sessions")
+local totp = openapi.feature("totp")
 local users = openapi.feature("users")
 
 local MIB <const> = 1 << 20
@@ -32,11 +35,14 @@ return {
     { method = "GET", path = "/v1/companies/{id}", operation = identity.company, permission = "companies:read" },
     { method = "PATCH", path = "/v1/companies/{id}", operation = identity.change_company,
       permission = "companies:write" },
-    { method = "POST", path = "/v1/api-keys", operation = identity.create_key, permission = "api_keys:write" },
+    { method = "POST", path = "/v1/api-keys", operation = identity.create_key, permission = "api_keys:write",
+      step_up = true },
     { method = "GET", path = "/v1/api-keys", operation = identity.keys, permission = "api_keys:read" },
     { method = "DELETE", path = "/v1/api-keys/{id}", operation = identity.revoke_key, permission = "api_keys:write" },
 
     { method = "POST", path = "/v1/auth/login", operation = sessions.login, public = "who signs in has nothing yet" },
+    { method = "POST", path = "/v1/auth/login/totp", operation = sessions.login_totp,
+      public = "the ticket says that the password was given" },
     { method = "POST", path = "/v1/auth/reset", operation = sessions.ask_reset, public = "who has lost the password",
       audit = "a letter is asked for; what is done with it is recorded" },
     { method = "POST", path = "/v1/auth/password", operation = sessions.choose_password,
@@ -44,16 +50,27 @@ return {
     { method = "PUT", path = "/v1/auth/password", operation = sessions.change_password, permission = "me:write" },
     { method = "POST", path = "/v1/auth/reauthenticate", operation = sessions.reauthenticate, permission = "me:write" },
     { method = "POST", path = "/v1/auth/logout", operation = sessions.logout, permission = "me:write" },
+    { method = "POST", path = "/v1/auth/totp", operation = totp.begin, permission = "me:write", step_up = true },
+    { method = "POST", path = "/v1/auth/totp/confirm", operation = totp.confirm, permission = "me:write" },
+    { method = "POST", path = "/v1/auth/totp/recovery-codes", operation = totp.renew_codes, permission = "me:write",
+      step_up = true },
+    { method = "POST", path = "/v1/auth/totp/disable", operation = totp.disable, permission = "me:write",
+      step_up = true },
+    { method = "POST", path = "/v1/realtime/token", operation = realtime.create_token, permission = "me:write",
+      audit = "it is worth no more than the session, for five minutes" },
+    { method = "GET", path = "/.well-known/jwks.json", operation = realtime.keys, public = "public keys are public" },
     { method = "GET", path = "/v1/sessions", operation = sessions.sessions, permission = "me:read" },
     { method = "DELETE", path = "/v1/sessions/{id}", operation = sessions.revoke, permission = "me:write" },
 
-    { method = "POST", path = "/v1/users", operation = users.create_user, permission = "users:write" },
+    { method = "POST", path = "/v1/users", operation = users.create_user, permission = "users:write", step_up = true },
     { method = "GET", path = "/v1/users", operation = users.users, permission = "users:read" },
     { method = "GET", path = "/v1/users/{id}", operation = users.user, permission = "users:read" },
-    { method = "PATCH", path = "/v1/users/{id}", operation = users.change_user, permission = "users:write" },
-    { method = "POST", path = "/v1/roles", operation = users.create_role, permission = "roles:write" },
+    { method = "PATCH", path = "/v1/users/{id}", operation = users.change_user, permission = "users:write",
+      step_up = true },
+    { method = "POST", path = "/v1/roles", operation = users.create_role, permission = "roles:write", step_up = true },
     { method = "GET", path = "/v1/roles", operation = users.roles, permission = "roles:read" },
-    { method = "PATCH", path = "/v1/roles/{id}", operation = users.change_role, permission = "roles:write" },
+    { method = "PATCH", path = "/v1/roles/{id}", operation = users.change_role, permission = "roles:write",
+      step_up = true },
     { method = "DELETE", path = "/v1/roles/{id}", operation = users.delete_role, permission = "roles:write" },
     { method = "GET", path = "/v1/permissions", operation = users.permissions, permission = "me:read" },
     { method = "POST", path = "/v1/permissions/check", operation = users.check_permission, permission = "me:read",
@@ -81,7 +98,8 @@ return {
     { method = "POST", path = "/v1/rules/diff", operation = rules.compare, permission = "rules:write",
       body_max = 16 * MIB, bulk = true, audit = "it only asks" },
     { method = "GET", path = "/v1/rules/active", operation = rules.active, permission = "rules:read" },
-    { method = "PUT", path = "/v1/rules/active", operation = rules.activate, permission = "rules:activate" },
+    { method = "PUT", path = "/v1/rules/active", operation = rules.activate, permission = "rules:activate",
+      step_up = true },
     { method = "GET", path = "/v1/rules/activations", operation = rules.activations, permission = "rules:read" },
     { method = "POST", path = "/v1/rules/rollback", operation = rules.roll_back, permission = "rules:activate" },
     { method = "PUT", path = "/v1/rules/shadow", operation = rules.set_shadow, permission = "rules:write" },
@@ -99,5 +117,5 @@ return {
     { method = "GET", path = "/v1/audit-log", operation = audit.entries, permission = "audit:read" },
     { method = "GET", path = "/v1/audit-log/export", operation = audit.export, permission = "audit:read" },
     { method = "GET", path = "/v1/audit-log/{id}", operation = audit.entry, permission = "audit:read" },
-  }), sessions_service.of),
+  }, sessions_service.step_up), sessions_service.of),
 }

@@ -43,6 +43,9 @@ local problem <const> = {
   },
 }
 
+local STEP_UP <const> = " A person must have given their password or a code within the last five minutes "
+  .. "(`POST /v1/auth/reauthenticate`); else 403 `reauthentication_required`."
+
 local REASONS <const> = {
   [200] = "OK", [201] = "Created", [202] = "Accepted: it waits", [204] = "Done; no body",
   [400] = "The request cannot be read",
@@ -94,8 +97,9 @@ local table_of_routes
 
 --- Completes the routes for the web layer, and keeps them for the document.
 ---@param routes table[]
+---@param step_up fun(handler: function): function  wraps the handlers of the routes that say `step_up`
 ---@return table[] routes
-function openapi.routes(routes)
+function openapi.routes(routes, step_up)
   local seen = {}
   for _, route in ipairs(routes) do
     local name <const> = route.method .. " " .. route.path
@@ -104,6 +108,9 @@ function openapi.routes(routes)
     assert(not before, before and ("app.lua: %s and %s share an operation"):format(before, name))
     seen[operation] = name
     route.handler, route.api = operation.handler, operation.api
+    if route.step_up then
+      route.handler = step_up(operation.handler)
+    end
   end
   table_of_routes = routes
   return routes
@@ -222,11 +229,14 @@ local function operation_of(route)
     local needs <const> = ("Needs the permission `%s`."):format(route.permission)
     description = description and description .. "\n\n" .. needs or needs
   end
+  if route.step_up then
+    description = description .. STEP_UP
+  end
   return {
     operationId = api.id, summary = api.summary, description = description, tags = { api.section },
     parameters = parameters_of(route), requestBody = api.body and body_of(api) or nil, responses = answers_of(route),
     security = route.permission and { { key = tg.json.array({}) } } or tg.json.array({}),
-    ["x-permission"] = route.permission,
+    ["x-permission"] = route.permission, ["x-step-up"] = route.step_up,
   }
 end
 

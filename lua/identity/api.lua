@@ -31,6 +31,16 @@ local key_fields <const> = {
 }
 local key <const> = v.object(key_fields)
 
+local me <const> = v.object({
+  id = shapes.id("usr"), company = shapes.id("co"), email = shapes.text, name = shapes.text,
+  totp_enabled = v.described(shapes.flag, "a second factor is asked for at each login"),
+  recovery_codes_left = shapes.count,
+})
+local session <const> = v.object({
+  id = shapes.id("ses"), expires_at = shapes.instant,
+  fresh_until = v.described(shapes.instant, "until then the password need not be given again"),
+})
+
 local function with_text()
   local fields = { key = v.optional(v.described(shapes.text, "the key itself: shown in this one answer, never again")) }
   for name, shape in pairs(key_fields) do
@@ -41,7 +51,10 @@ end
 
 return openapi.section("identity", "Companies and keys", {
   me = {
-    summary = "Who the key belongs to", answers = { [200] = v.object({ company = company, key = v.or_null(key) }) },
+    summary = "Who asks: a key, or a person who has signed in",
+    answers = {
+      [200] = v.object({ company = company, key = v.or_null(key), user = v.or_null(me), session = v.or_null(session) }),
+    },
   },
   create_company = {
     summary = "Create a company below another",

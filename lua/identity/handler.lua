@@ -4,7 +4,10 @@ local page = require("core.page")
 local request = require("core.request")
 local schema = require("identity.schema")
 local service = require("identity.service")
+local sessions = require("sessions.service")
 local show = require("core.show")
+local totp = require("totp.service")
+local users = require("users.service")
 local v = require("core.validate")
 
 local handler = {}
@@ -33,18 +36,54 @@ local function by_id(row)
   return { row.id }
 end
 
+-- The person who asks, how they are signed in, and with what; nil for a key.
+local function person(req)
+  local actor <const> = req.principal.actor
+  if not tg.id.is(actor, "usr") then
+    return nil
+  end
+  local user, err = users.user(actor)
+  if not user then
+    return nil, err
+  end
+  local factor, row
+  factor, err = totp.state(actor)
+  if factor then
+    row, err = sessions.session(actor, sessions.of(req))
+  end
+  if not row then
+    return nil, err
+  end
+  return {
+    user = {
+      id = user.id, company = user.company, email = user.email, name = user.name, totp_enabled = factor.enabled,
+      recovery_codes_left = factor.recovery_codes_left,
+    },
+    session = {
+      id = row.id, expires_at = show.time(row.expires_at), fresh_until = show.time(sessions.fresh_until(row)),
+    },
+  }
+end
+
 --- GET /v1/me
 function handler.me(req)
   local company, err = service.company(req.principal.company)
   if not company then
     return nil, err
   end
-  local key
+  local key, who
   key, err = service.own_key(req.principal.actor)
   if err then
     return nil, err
   end
-  return 200, { company = show_company(company), key = key and show_key(key) or null }
+  who, err = person(req)
+  if err then
+    return nil, err
+  end
+  return 200, {
+    company = show_company(company), key = key and show_key(key) or null, user = who and who.user or null,
+    session = who and who.session or null,
+  }
 end
 
 --- POST /v1/companies

@@ -11,24 +11,40 @@ local session <const> = v.object({
 
 local NO_KEYS <const> = "The caller came with a key, which has no session"
 
+local signed_in_fields <const> = {
+  token = v.described(shapes.text, "shown in this one answer"), session = shapes.id("ses"),
+  expires_at = shapes.instant, mfa_required = v.described(shapes.flag, "false"),
+  user = v.object({ id = shapes.id("usr"), company = shapes.id("co"), email = shapes.text, name = shapes.text }),
+}
+local signed_in <const> = v.object(signed_in_fields)
+
+-- Either of the two.
+local function signed_in_or_not_yet()
+  local fields = { ticket = v.optional(v.described(shapes.text, "for POST /v1/auth/login/totp, within five minutes")) }
+  for name, shape in pairs(signed_in_fields) do
+    fields[name] = v.optional(shape)
+  end
+  fields.mfa_required = v.described(shapes.flag, "true: a ticket and nothing else, the second factor is asked for")
+  return v.object(fields)
+end
+
 return openapi.section("sessions", "Signing in", {
   login = {
     summary = "Sign in",
     description = "The token goes into `Authorization: Bearer <token>`. It ends after 12 hours without a request, and "
       .. "after 30 days in any case. Whoever fails often from one address waits: 429.",
     body = schema.login,
-    answers = {
-      [200] = v.object({
-        token = v.described(shapes.text, "shown in this one answer"), session = shapes.id("ses"),
-        expires_at = shapes.instant,
-        user = v.object({ id = shapes.id("usr"), company = shapes.id("co"), email = shapes.text, name = shapes.text }),
-      }),
-    },
+    answers = { [200] = signed_in_or_not_yet() },
     refusals = { [401] = "The e-mail address or the password is wrong, or this user may not sign in" },
+  },
+  login_totp = {
+    summary = "Sign in: the second step, with a code of the authenticator or a recovery code",
+    body = schema.login_totp, answers = { [200] = signed_in },
+    refusals = { [401] = "The ticket or the code is wrong, used or too old" },
   },
   logout = { summary = "Sign out", answers = { [204] = false }, refusals = { [403] = NO_KEYS } },
   reauthenticate = {
-    summary = "Give the password again, before something dangerous",
+    summary = "Give the password again, or a code, before something dangerous",
     body = schema.reauthenticate, answers = { [200] = v.object({ fresh_until = shapes.instant }) },
     refusals = { [403] = NO_KEYS },
   },

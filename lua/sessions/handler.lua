@@ -11,6 +11,19 @@ local handler = {}
 
 local NO_STORE <const> = { ["cache-control"] = "no-store" }
 
+-- A session that has begun.
+local function show_login(signed_in)
+  local session, user = signed_in.session, signed_in.user
+  return 200, {
+    token = session.token, session = session.id, expires_at = show.time(session.expires_at), mfa_required = false,
+    user = { id = user.id, company = user.company, email = user.email, name = user.name },
+  }, NO_STORE
+end
+
+local function origin_of(req)
+  return { address = req.remote, agent = req:header("user-agent") }
+end
+
 local function show_session(row, own)
   return {
     id = row.id, address = row.address, user_agent = row.user_agent, created_at = show.time(row.created_at),
@@ -25,15 +38,27 @@ function handler.login(req)
     return nil, err
   end
   local signed_in
-  signed_in, err = service.login(input, { address = req.remote, agent = req:header("user-agent") })
+  signed_in, err = service.login(input, origin_of(req))
+  if not signed_in then
+    return nil, err
+  elseif signed_in.ticket then
+    return 200, { mfa_required = true, ticket = signed_in.ticket }, NO_STORE
+  end
+  return show_login(signed_in)
+end
+
+--- POST /v1/auth/login/totp
+function handler.login_totp(req)
+  local input, err = request.body(req, schema.login_totp)
+  if not input then
+    return nil, err
+  end
+  local signed_in
+  signed_in, err = service.login_totp(input, origin_of(req))
   if not signed_in then
     return nil, err
   end
-  local session, user = signed_in.session, signed_in.user
-  return 200, {
-    token = session.token, session = session.id, expires_at = show.time(session.expires_at),
-    user = { id = user.id, company = user.company, email = user.email, name = user.name },
-  }, NO_STORE
+  return show_login(signed_in)
 end
 
 --- POST /v1/auth/logout
@@ -62,7 +87,7 @@ function handler.reauthenticate(req)
     return nil, err
   end
   local fresh_until
-  fresh_until, err = service.reauthenticate(req.principal.actor, id, input.password, req.remote)
+  fresh_until, err = service.reauthenticate(req.principal.actor, id, input, req.remote)
   if not fresh_until then
     return nil, err
   end

@@ -5,9 +5,11 @@ local audit = require("audit.service")
 local errors = require("core.errors")
 local hint = require("core.hint")
 local keys = require("identity.service")
+local secrets = require("secrets.service")
 local store = require("sessions.store")
 local throttle = require("sessions.throttle")
 local token = require("identity.token")
+local totp = require("totp.service")
 local users = require("users.service")
 
 local service = {}
@@ -18,6 +20,8 @@ local LIFE <const> = 30 * 24 * HOUR
 local TOUCH_AFTER <const> = 300 * 1000000 -- seen_at is written no more often
 local FRESH <const> = 5 * 60 * 1000000 -- for so long a password that was given counts as just given
 local AGENT_MAX <const> = 300
+local TICKET_LIFE <const> = 5 * 60 * 1000000
+local TICKET <const> = "login" -- what a ticket is sealed for
 
 local REFUSED <const> = {
   code = "denied", status = 401, type = "unauthorized", detail = "This session is not known, or no longer valid.",
@@ -30,6 +34,21 @@ local function not_you(email)
   }
 end
 
+local BAD_TICKET <const> = {
+  code = "denied", status = 401, type = "wrong_ticket", detail = "This ticket is not valid (any more): sign in again.",
+}
+local function wrong_code(user)
+  return {
+    code = "denied", status = 401, type = "wrong_code", detail = "The code is wrong, or was used already.",
+    object = user.id, -- for the audit log
+  }
+end
+
+local STALE <const> = {
+  code = "denied", status = 403, type = "reauthentication_required",
+  detail = "Give the password or a code once more: POST /v1/auth/reauthenticate.",
+}
+
 local function agent_of(text)
   local agent = (text or ""):sub(1, AGENT_MAX)
   while not utf8.len(agent) do
@@ -38,7 +57,8 @@ local function agent_of(text)
   return agent
 end
 
-local function begin(user, origin, now)
+-- Begins a session; `factor`: what was proved beside the password.
+local function begin(user, origin, now, factor)
   local made = token.new("ses")
   local session = {
     company = user.company, id = made.id, user = user.id, hash = made.hash, address = origin.address,
@@ -51,19 +71,44 @@ local function begin(user, origin, now)
     end
     return audit.record(tx, {
       action = "sessions.login", company = user.company, actor = user.id, object = made.id,
-      after = { user_agent = session.agent },
+      after = { user_agent = session.agent, second_factor = factor },
     })
   end)
   if not done then
     return nil, err
   end
-  return { id = made.id, token = made.text, expires_at = session.expires_at }
+  return { session = { id = made.id, token = made.text, expires_at = session.expires_at }, user = user }
 end
 
---- Signs somebody in.
+-- A part of the hash: with another password a ticket is worth nothing.
+local function mark_of(user)
+  return tg.crypto.hex(tg.crypto.sha256(user.password_hash)):sub(1, 16)
+end
+
+-- For who has given the password and owes the second factor.
+local function new_ticket(user, now)
+  local ticket = { email = user.email, mark = mark_of(user), expires_at = now + TICKET_LIFE }
+  return secrets.seal(tg.json.encode(ticket), TICKET)
+end
+
+-- Whose ticket it is; nil when it is none, or over.
+local function redeem(ticket, now)
+  local text = secrets.unseal(ticket, TICKET)
+  local what = text and tg.json.decode(text)
+  if not what or what.expires_at <= now then
+    return nil
+  end
+  local user, err = users.who_may_sign_in(what.email)
+  if not user or mark_of(user) ~= what.mark then
+    return nil, err
+  end
+  return user
+end
+
+--- Signs somebody in, or gives them a ticket for the second step.
 ---@param input {email: string, password: string}
 ---@param origin {address: string, agent: string?}
----@return {session: table, user: table}? signed_in, table? err
+---@return {session: table?, user: table, ticket: string?}? signed_in, table? err
 function service.login(input, origin)
   local now = tg.time.now()
   local buckets = throttle.buckets(users.fold(input.email), origin.address)
@@ -80,12 +125,53 @@ function service.login(input, origin)
     return nil, not_you(input.email)
   end
   throttle.succeeded(buckets) -- lost when it fails: then the next mistake waits a little longer
-  local session
-  session, err = begin(user, origin, now)
-  if not session then
+  local factor
+  factor, err = totp.state(user.id)
+  if not factor then
+    return nil, err
+  elseif factor.enabled then
+    audit.unchanged() -- nobody is signed in yet
+    local ticket
+    ticket, err = new_ticket(user, now)
+    return ticket and { ticket = ticket, user = user }, err
+  end
+  return begin(user, origin, now)
+end
+
+-- The second factor, slowed down like a password.
+local function check_factor(user, proof, address, refusal)
+  local now = tg.time.now()
+  local buckets = throttle.factor_buckets(user, address)
+  local may, err = throttle.enter(buckets, now)
+  if not may then
     return nil, err
   end
-  return { session = session, user = user }
+  local proved
+  proved, err = totp.prove(user, proof)
+  if not proved then
+    return nil, err or refusal
+  end
+  throttle.succeeded(buckets)
+  return true
+end
+
+--- The second step.
+---@param input {ticket: string, code: string?, recovery_code: string?}
+---@param origin {address: string, agent: string?}
+---@return {session: table, user: table}? signed_in, table? err
+function service.login_totp(input, origin)
+  local now = tg.time.now()
+  local user, err = redeem(input.ticket, now)
+  if not user then
+    return nil, err or BAD_TICKET
+  end
+  local proved
+  proved, err = check_factor(user.id, input, origin.address, wrong_code(user))
+  if not proved then
+    tg.log.info("sessions_factor_refused", { address = origin.address, user = user.id })
+    return nil, err
+  end
+  return begin(user, origin, now, input.code and "code" or "recovery_code")
 end
 
 local function is_valid(row, hash, now)
@@ -198,7 +284,9 @@ function service.revoke(user, id)
   return true
 end
 
-local function check_password(user, password, address)
+--- Is it the user's password?
+---@return true? same, table? err
+function service.check_password(user, password, address)
   local now = tg.time.now()
   local buckets = throttle.buckets(user, address)
   local may, err = throttle.enter(buckets, now)
@@ -221,10 +309,16 @@ local function check_password(user, password, address)
   return true
 end
 
---- The password again, before something dangerous.
+--- The password again, or a code, before something dangerous.
+---@param proof {password: string?, code: string?}
 ---@return integer? until_us, table? err
-function service.reauthenticate(user, session, password, address)
-  local same, err = check_password(user, password, address)
+function service.reauthenticate(user, session, proof, address)
+  local same, err
+  if proof.code then
+    same, err = check_factor(user, proof, address, errors.input("/code", "is wrong, or was used already"))
+  else
+    same, err = service.check_password(user, proof.password, address)
+  end
   if not same then
     return nil, err
   end
@@ -243,19 +337,38 @@ function service.reauthenticate(user, session, password, address)
   return now + FRESH
 end
 
---- Was the password of this session given in the last minutes?
----@return boolean? fresh, table? err
-function service.is_fresh(user, session)
-  local row, err = service.session(user, session)
-  if not row then
-    return nil, err
+--- Until when what was given in this session counts as just given.
+---@param row table of service.session
+---@return integer
+function service.fresh_until(row)
+  return row.reauthenticated_at + FRESH
+end
+
+--- A handler for people who have just proved who they are (app.lua: step_up). A key is nobody, and is let through.
+---@param handler fun(req: table): integer?, any, table?
+---@return fun(req: table): integer?, any, table?
+function service.step_up(handler)
+  return function(req)
+    local actor <const> = req.principal.actor
+    if tg.id.is(actor, "usr") then
+      local id = service.of(req)
+      local row, err = nil, nil
+      if id then
+        row, err = store.session(actor, id)
+      end
+      if err then
+        return nil, err
+      elseif not row or service.fresh_until(row) <= tg.time.now() then
+        return nil, STALE
+      end
+    end
+    return handler(req)
   end
-  return row.reauthenticated_at + FRESH > tg.time.now()
 end
 
 --- A new password, by whoever knows the old one; every other session of theirs ends.
 function service.change_password(user, session, input, address)
-  local same, err = check_password(user, input.password, address)
+  local same, err = service.check_password(user, input.password, address)
   if not same then
     return nil, err
   end

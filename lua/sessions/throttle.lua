@@ -7,6 +7,7 @@ local store = require("sessions.store")
 local throttle = {}
 
 local FREE_OF_PAIR <const> = 5 -- attempts on one account from one address
+local FREE_OF_FACTOR <const> = 100 -- second factors of one user, from anywhere: who tries them knows the password
 local FREE_OF_ADDRESS <const> = 50 -- on any accounts: a whole office may sit behind one address
 
 -- Of an IPv6 address the network: a customer has 2^64 others in it.
@@ -33,6 +34,15 @@ function throttle.buckets(folded, address)
   return {
     { hash = hash("pair", net, folded), free = FREE_OF_PAIR }, { hash = hash("address", net), free = FREE_OF_ADDRESS },
   }
+end
+
+--- The buckets of an attempt at a second factor.
+---@param user string
+---@param address string
+function throttle.factor_buckets(user, address)
+  local list = throttle.buckets("factor " .. user, address)
+  list[3] = { hash = hash("factor", user), free = FREE_OF_FACTOR }
+  return list
 end
 
 local function refuse(bucket, now)
@@ -63,11 +73,13 @@ function throttle.enter(buckets, now)
   return true
 end
 
---- Who got in is no guesser; the address gets this one attempt back and no more.
+--- Who got in is no guesser; the others get this one attempt back and no more.
 function throttle.succeeded(buckets)
   local done, err = store.forget_failures(buckets[1].hash)
-  if done then
-    done, err = store.give_back(buckets[2].hash)
+  for i = 2, #buckets do
+    if done then
+      done, err = store.give_back(buckets[i].hash)
+    end
   end
   return done, err
 end

@@ -416,6 +416,16 @@ function service.prove(email, password)
   return user
 end
 
+--- The user with this e-mail address, if they may sign in: for who has proved a part of it already.
+---@return table? user, table? err
+function service.who_may_sign_in(email)
+  local user, err = store.by_email(service.fold(email))
+  if not user or user.status ~= "active" or user.company_status ~= "active" then
+    return nil, err
+  end
+  return user
+end
+
 --- Asks for a letter with a code. Whether somebody has the address is not told, nor how long it takes to find out: a
 --- job looks.
 function service.ask_reset(email)

@@ -1,3 +1,4 @@
+local code = require("totp.code")
 local jobs = require("sessions.jobs")
 local script = require("helper")
 local service = require("sessions.service")
@@ -32,6 +33,24 @@ local function expect_success()
   script.expect("give_back", 1)
 end
 
+-- Three buckets: whoever tries second factors knows the password.
+local function expect_free_factor()
+  expect_free_attempt()
+  script.expect("make_bucket", 0)
+  script.expect("take_attempt", 1)
+end
+
+local SECRET <const> = ("12345678901234567890")
+
+local function expect_factor()
+  script.expect("state", { state = "on", last_step = 0, n_codes = 10 })
+  script.expect("get", { sealed = tg.secrets.seal(SECRET, "totp/" .. ids.user:match("_(%w+)$")) })
+end
+
+local function code_of_now()
+  return code.at(SECRET, code.step(tg.time.now()))
+end
+
 describe("signing in", function()
   after_each(script.finish)
 
@@ -42,6 +61,7 @@ describe("signing in", function()
       assert.equal("ada@example.com", args.folded)
     end)
     expect_success()
+    script.expect("state", nil)
     script.expect("insert", 1, nil, function(args)
       kept = args
     end)
@@ -70,7 +90,7 @@ describe("signing in", function()
       local signed_in, err = service.login(case[2], ORIGIN)
       assert.is_nil(signed_in)
       first = first or err
-      assert.equal(first, err)
+      assert.same(first, err)
     end
     assert.equal(401, first.status)
   end)
@@ -95,6 +115,7 @@ describe("signing in", function()
       expect_free_attempt()
       script.expect("by_email", ada())
       expect_success()
+      script.expect("state", { state = "pending", n_codes = 0 })
       script.expect("insert", 1, nil, function(args)
         assert.equal(kept, args.agent)
       end)
@@ -111,8 +132,103 @@ describe("signing in", function()
     expect_free_attempt()
     script.expect("by_email", ada())
     expect_success()
+    script.expect("state", nil, away)
+    assert.same({ nil, away }, { service.login({ email = "ada@example.com", password = PASSWORD }, ORIGIN) })
+    expect_free_attempt()
+    script.expect("by_email", ada())
+    expect_success()
+    script.expect("state", nil)
     script.expect("insert", nil, away)
     assert.same({ nil, away }, { service.login({ email = "ada@example.com", password = PASSWORD }, ORIGIN) })
+  end)
+end)
+
+describe("signing in with a second factor", function()
+  after_each(script.finish)
+
+  local function ticket()
+    expect_free_attempt()
+    script.expect("by_email", ada())
+    expect_success()
+    script.expect("state", { state = "on", n_codes = 10 })
+    return service.login({ email = "ada@example.com", password = PASSWORD }, ORIGIN).ticket
+  end
+
+  it("gives a ticket for the password, and a session for ticket and code", function()
+    local given <const> = ticket()
+    assert.is_string(given)
+    script.expect("by_email", ada())
+    expect_free_factor()
+    expect_factor()
+    script.expect("take_step", 1, nil, function(args)
+      assert.equal(code.step(tg.time.now()), args.step)
+    end)
+    expect_success()
+    script.expect("give_back", 1)
+    script.expect("insert", 1)
+    script.expect("touch_user", 1)
+    local signed_in = service.login_totp({ ticket = given, code = code_of_now() }, ORIGIN)
+    assert.equal(ids.user, signed_in.user.id)
+    assert.is_truthy(token.parse(signed_in.session.token, "ses"))
+  end)
+
+  it("takes each code once, and a wrong one never", function()
+    local given <const> = ticket()
+    for _, case in ipairs({ { code_of_now(), 0 }, { "000000" } }) do
+      script.expect("by_email", ada())
+      expect_free_factor()
+      expect_factor()
+      if case[2] then
+        script.expect("take_step", case[2])
+      end
+      local signed_in, err = service.login_totp({ ticket = given, code = case[1] }, ORIGIN)
+      assert.is_nil(signed_in)
+      assert.equal("wrong_code", err.type)
+    end
+  end)
+
+  it("wants a ticket of ours, young, of the password that still is", function()
+    local now <const>, given <const> = tg.time.now(), ticket()
+    local function refused(text)
+      local signed_in, err = service.login_totp({ ticket = text, code = "123456" }, ORIGIN)
+      assert.is_nil(signed_in)
+      assert.equal("wrong_ticket", err.type)
+    end
+    refused("nonsense")
+    refused(tg.crypto.base64url(tg.secrets.seal("{}", "totp/x"))) -- sealed for something else
+    script.expect("by_email", ada({ password_hash = tg.crypto.argon2id("another") }))
+    refused(given)
+    script.expect("by_email", ada({ status = "disabled" }))
+    refused(given)
+    local stand_in <const> = require("fake_tg")
+    stand_in.now = now + 300 * 1000000
+    refused(given)
+    stand_in.now = now
+  end)
+
+  it("is slowed down like a password", function()
+    local given <const> = ticket()
+    script.expect("by_email", ada())
+    script.expect("make_bucket", 0)
+    script.expect("take_attempt", 0)
+    script.expect("failure", { failures = 6, last_at = tg.time.now() })
+    local signed_in, err = service.login_totp({ ticket = given, code = "123456" }, ORIGIN)
+    assert.is_nil(signed_in)
+    assert.equal("too_many_attempts", err.type)
+  end)
+
+  it("signs nobody in without the master key", function()
+    local stand_in <const> = require("fake_tg")
+    local key <const> = stand_in.master_key
+    stand_in.master_key = nil
+    expect_free_attempt()
+    script.expect("by_email", ada())
+    expect_success()
+    script.expect("state", { state = "on", n_codes = 10 })
+    local signed_in, err = service.login({ email = "ada@example.com", password = PASSWORD }, ORIGIN)
+    stand_in.master_key = key
+    assert.is_nil(signed_in)
+    assert.equal("master_key_missing", err.type)
   end)
 end)
 
@@ -213,16 +329,29 @@ describe("a session", function()
     assert.same({}, service.sessions(ids.user, { limit = 10 }))
   end)
 
-  it("is fresh for five minutes after the password", function()
+  it("is asked for the password once more after five minutes, a key never", function()
     local now <const> = tg.time.now()
-    for age, fresh in pairs({ [0] = true, [299 * 1000000] = true, [300 * 1000000] = false }) do
-      script.expect("session", { reauthenticated_at = now - age })
-      assert.equal(fresh, service.is_fresh(ids.user, made.id))
+    local handler = service.step_up(function()
+      return 204
+    end)
+    local function request(actor)
+      return script.request({
+        headers = { authorization = "Bearer " .. made.text }, principal = { company = ids.child, actor = actor },
+      })
     end
-    script.expect("session", nil)
-    local fresh, err = service.is_fresh(ids.user, made.id)
-    assert.is_nil(fresh)
-    assert.equal("not_found", err.code)
+    for age, status in pairs({ [0] = 204, [299 * 1000000] = 204, [300 * 1000000] = 403 }) do
+      script.expect("session", { reauthenticated_at = now - age })
+      local answered, err = handler(request(ids.user))
+      assert.equal(status, answered or err.status)
+      assert.equal(status == 403 and "reauthentication_required" or nil, err and err.type)
+    end
+    script.expect("session", nil) -- revoked meanwhile
+    assert.equal(403, select(2, handler(request(ids.user))).status)
+    script.expect("session", nil, { code = "upstream" })
+    assert.equal("upstream", select(2, handler(request(ids.user))).code)
+    assert.equal(204, handler(request(ids.key)))
+    local err = select(2, handler(script.request({ principal = { actor = ids.user } }))) -- of no session
+    assert.equal(403, err.status)
   end)
 
   it("becomes fresh by the password, and not by another", function()
@@ -230,12 +359,29 @@ describe("a session", function()
     script.expect("password_of", { password_hash = HASH })
     expect_success()
     script.expect("reauthenticated", 1)
-    assert.equal(tg.time.now() + 300 * 1000000, service.reauthenticate(ids.user, made.id, PASSWORD, "192.0.2.1"))
+    local fresh_until = service.reauthenticate(ids.user, made.id, { password = PASSWORD }, ORIGIN.address)
+    assert.equal(tg.time.now() + 300 * 1000000, fresh_until)
     expect_free_attempt()
     script.expect("password_of", { password_hash = HASH })
-    local until_us, err = service.reauthenticate(ids.user, made.id, "wrong", "192.0.2.1")
+    local until_us, err = service.reauthenticate(ids.user, made.id, { password = "wrong" }, ORIGIN.address)
     assert.is_nil(until_us)
     assert.equal("/password", err.errors[1].pointer)
+  end)
+
+  it("becomes fresh by a code, too, once", function()
+    expect_free_factor()
+    expect_factor()
+    script.expect("take_step", 1)
+    expect_success()
+    script.expect("give_back", 1)
+    script.expect("reauthenticated", 1)
+    assert.is_number(service.reauthenticate(ids.user, made.id, { code = code_of_now() }, ORIGIN.address))
+    expect_free_factor()
+    expect_factor()
+    script.expect("take_step", 0)
+    local until_us, err = service.reauthenticate(ids.user, made.id, { code = code_of_now() }, ORIGIN.address)
+    assert.is_nil(until_us)
+    assert.equal("/code", err.errors[1].pointer)
   end)
 
   it("stays when its user changes the password; the others end", function()
