@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static EVP_MD *sha256;
 static pthread_once_t fetched = PTHREAD_ONCE_INIT;
@@ -64,6 +65,18 @@ void tg_hex(const void *bytes, size_t len, char *out)
         out[2 * i + 1] = digits[in[i] & 15];
     }
     out[2 * len] = '\0';
+}
+
+bool tg_unhex(const char *hex, void *bytes_r, size_t len)
+{
+    uint8_t *out = bytes_r;
+    if (strspn(hex, "0123456789abcdef") < 2 * len)
+        return false;
+    for (size_t i = 0; i < 2 * len; i++) {
+        const uint8_t digit = (uint8_t)(hex[i] <= '9' ? hex[i] - '0' : hex[i] - 'a' + 10);
+        out[i / 2] = i % 2 == 0 ? (uint8_t)(digit << 4) : (uint8_t)(out[i / 2] | digit);
+    }
+    return true;
 }
 
 bool tg_equal_constant_time(const void *a, const void *b, size_t len)

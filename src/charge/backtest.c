@@ -69,17 +69,6 @@ struct stored { /* what the event cost */
 
 /* --- cursor -------------------------------------------------------------------------------------------------------- */
 
-static int read_hex(const char *hex, struct tg_id *id_r)
-{
-    for (size_t i = 0; i < sizeof(id_r->bytes); i++) {
-        unsigned byte;
-        if (strspn(hex + 2 * i, "0123456789abcdef") < 2 || sscanf(hex + 2 * i, "%2x", &byte) != 1)
-            return -1;
-        id_r->bytes[i] = (uint8_t)byte;
-    }
-    return 0;
-}
-
 /* "<company>.<time>.<id>", ids as 32 hexadecimal digits */
 static int read_cursor(const char *text, struct place *place_r, struct tg_err *err_r)
 {
@@ -87,9 +76,9 @@ static int read_cursor(const char *text, struct place *place_r, struct tg_err *e
     *place_r = (struct place){.time_us = INT64_MIN};
     if (text[0] == '\0')
         return 0;
-    if (read_hex(text, &place_r->company) == 0 && text[32] == '.') {
+    if (tg_unhex(text, place_r->company.bytes, sizeof(place_r->company.bytes)) && text[32] == '.') {
         place_r->time_us = strtoll(text + 33, &end, 10);
-        if (*end == '.' && strlen(end + 1) == 32 && read_hex(end + 1, &place_r->id) == 0)
+        if (*end == '.' && strlen(end + 1) == 32 && tg_unhex(end + 1, place_r->id.bytes, sizeof(place_r->id.bytes)))
             return 0;
     }
     return tg_err_set(err_r, TG_ERR_INPUT, "the cursor is not one of a backtest");

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/fault.h"
+#include "base/hash.h"
 #include "base/mem.h"
 #include "charge/batch_internal.h"
 
@@ -340,21 +341,15 @@ static int commit(struct tg_batch *b, struct tg_err *err_r)
     return 0;
 }
 
-static uint8_t nibble(char c)
-{
-    return (uint8_t)(c <= '9' ? c - '0' : c - 'a' + 10);
-}
-
 static void take_rules(struct tg_batch *b)
 {
     b->rules = b->get_rules(b->rules_arg);
     memset(b->bundle, 0, sizeof(b->bundle));
     if (b->rules == NULL)
         return;
-    const char *hex = tg_ruleset_bundle(b->rules);
-    assert(strlen(hex) == 2 * sizeof(b->bundle));
-    for (size_t i = 0; i < sizeof(b->bundle); i++)
-        b->bundle[i] = (uint8_t)(nibble(hex[2 * i]) << 4 | nibble(hex[2 * i + 1]));
+    const bool is_id = tg_unhex(tg_ruleset_bundle(b->rules), b->bundle, sizeof(b->bundle));
+    assert(is_id);
+    (void)is_id;
 }
 
 static int attempt(struct tg_batch *b, struct tg_err *err_r)

@@ -16,14 +16,10 @@
 
 /* --- ids ---------------------------------------------------------------------------------------------------------- */
 
-static uint8_t nibble(char c)
-{
-    return (uint8_t)(c <= '9' ? c - '0' : c - 'a' + 10);
-}
-
 static bool is_id(const char *hex)
 {
-    return strlen(hex) == TG_BUNDLE_ID_SIZE - 1 && strspn(hex, "0123456789abcdef") == TG_BUNDLE_ID_SIZE - 1;
+    uint8_t bytes[TG_SHA256_LEN];
+    return strlen(hex) == 2 * sizeof(bytes) && tg_unhex(hex, bytes, sizeof(bytes));
 }
 
 /* The column of an id; "" is NULL. */
@@ -31,9 +27,8 @@ static struct tg_dbval bind_id(const char *hex, uint8_t bytes[static TG_SHA256_L
 {
     if (hex[0] == '\0')
         return TG_DBVAL_NULL;
-    assert(is_id(hex));
-    for (size_t i = 0; i < TG_SHA256_LEN; i++)
-        bytes[i] = (uint8_t)(nibble(hex[2 * i]) << 4 | nibble(hex[2 * i + 1]));
+    if (!tg_unhex(hex, bytes, TG_SHA256_LEN))
+        assert(!"an id of ours");
     return TG_DBVAL_BYTES((const char *)bytes, TG_SHA256_LEN);
 }
 

@@ -76,6 +76,19 @@ TEST(hex_is_lower_case_and_terminated)
     is_str(out, "");
 }
 
+TEST(what_is_hex_is_read_back_and_nothing_else)
+{
+    uint8_t out[3] = {9, 9, 9};
+    ok(tg_unhex("00abff", out, 3) && memcmp(out, "\x00\xab\xff", 3) == 0, "as it was written");
+    ok(tg_unhex("0a.", out, 1) && out[0] == 10, "what follows is not looked at");
+    ok(tg_unhex("", out, 0), "nothing is nothing");
+    static const char *const cases[] = {"", "0", "00ab", "00abf", "00ABFF", "00abfg", " 0abff", "+0abff"};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        tap_case("'%s'", cases[i]);
+        ok(!tg_unhex(cases[i], out, 3), "refused");
+    }
+}
+
 TEST(equality_sees_every_byte)
 {
     char a[64], b[64];
