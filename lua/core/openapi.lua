@@ -142,6 +142,9 @@ local function parameters_of(route)
   if route.api.once then
     list[#list + 1] = { ["$ref"] = "#/components/parameters/IdempotencyKey" }
   end
+  if route.permission then
+    list[#list + 1] = { ["$ref"] = "#/components/parameters/TollgateCompany" }
+  end
   return list
 end
 
@@ -235,7 +238,8 @@ local function operation_of(route)
   return {
     operationId = api.id, summary = api.summary, description = description, tags = { api.section },
     parameters = parameters_of(route), requestBody = api.body and body_of(api) or nil, responses = answers_of(route),
-    security = route.permission and { { key = tg.json.array({}) } } or tg.json.array({}),
+    security = route.permission and { { key = tg.json.array({}) }, { cookie = tg.json.array({}) } }
+      or tg.json.array({}),
     ["x-permission"] = route.permission, ["x-step-up"] = route.step_up,
   }
 end
@@ -263,9 +267,21 @@ function openapi.document()
     components = {
       schemas = { Problem = problem },
       securitySchemes = {
-        key = { type = "http", scheme = "bearer", description = "An API key: `Authorization: Bearer <key>`" },
+        key = {
+          type = "http", scheme = "bearer", description = "An API key or a session: `Authorization: Bearer <token>`",
+        },
+        cookie = {
+          type = "apiKey", ["in"] = "cookie", name = "__Host-tollgate",
+          description = "A session of a browser (sign in with `cookie: true`). What is not GET repeats `csrf` of the "
+            .. "sign-in, or of `GET /v1/me`, in X-CSRF-Token. Without TLS, and on one machine only, it is `tollgate`.",
+        },
       },
       parameters = {
+        TollgateCompany = {
+          name = "Tollgate-Company", ["in"] = "header", required = false,
+          description = "The company to act in: the caller's own, which it is without this header, or one below it.",
+          schema = v.id("co").json,
+        },
         IdempotencyKey = {
           name = "Idempotency-Key", ["in"] = "header", required = false,
           description = "Of the caller's choice: a repeat with the same key and body gets the first answer, and "

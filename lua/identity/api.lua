@@ -51,9 +51,13 @@ end
 
 return openapi.section("identity", "Companies and keys", {
   me = {
-    summary = "Who asks: a key, or a person who has signed in",
+    summary = "Who asks: a key, or a person who has signed in; and the company they act in",
     answers = {
-      [200] = v.object({ company = company, key = v.or_null(key), user = v.or_null(me), session = v.or_null(session) }),
+      [200] = v.object({
+        company = v.described(company, "the one that is acted in: see Tollgate-Company"), key = v.or_null(key),
+        user = v.or_null(me), session = v.or_null(session),
+        csrf = v.described(v.or_null(shapes.text), "of a session: for X-CSRF-Token, with a cookie"),
+      }),
     },
   },
   create_company = {

@@ -42,7 +42,7 @@ local function person(req)
   if not tg.id.is(actor, "usr") then
     return nil
   end
-  local user, err = users.user(actor)
+  local user, err = users.own_user(actor)
   if not user then
     return nil, err
   end
@@ -82,8 +82,8 @@ function handler.me(req)
   end
   return 200, {
     company = show_company(company), key = key and show_key(key) or null, user = who and who.user or null,
-    session = who and who.session or null,
-  }
+    session = who and who.session or null, csrf = or_null(req.csrf),
+  }, { ["cache-control"] = "no-store" }
 end
 
 --- POST /v1/companies
@@ -149,6 +149,12 @@ function handler.change_company(req)
   return 200, show_company(company)
 end
 
+local function held_by_person(actor, company)
+  if tg.id.is(actor, "usr") then
+    return users.permissions_in(actor, company)
+  end
+end
+
 --- POST /v1/api-keys: the only answer that ever has the key's text. What is kept for a repeat has it not.
 function handler.create_key(req)
   local input, err = request.body(req, schema.key_create)
@@ -156,9 +162,13 @@ function handler.create_key(req)
     return nil, err
   end
   return operations.once(req, "POST /v1/api-keys", function(record)
-    local row, text = service.create_key(input, req.principal, function(tx, row)
-      return record(tx, 201, show_key(row))
-    end)
+    local held, failed = held_by_person(req.principal.actor, input.company or req.principal.company)
+    if failed then
+      return nil, failed
+    end
+    local row, text = service.create_key(input, req.principal, function(tx, made)
+      return record(tx, 201, show_key(made))
+    end, held)
     if not row then
       return nil, text
     end

@@ -215,7 +215,19 @@ end
 
 --- The key the caller holds.
 function service.own_key(actor)
-  return store.key(actor)
+  return store.own_key(actor)
+end
+
+--- A key, own or below.
+function service.key(id)
+  local row, err = store.key(id)
+  if err then
+    return nil, err
+  end
+  if not row then
+    return nil, errors.not_found("API key")
+  end
+  return row
 end
 
 --- How many others in the caller's company have a permission.
@@ -238,8 +250,15 @@ end
 
 -- Nobody gives away more than they have: not other permissions, not a longer life. The key is read anew, because the
 -- caller may be known from a memory of some seconds, and a key that was revoked meanwhile must leave no other behind.
-local function check_giver(wanted, expires_at, actor)
-  local own, err = store.key(actor)
+local function check_giver(wanted, expires_at, actor, held)
+  if held then
+    local covered, missing = permissions.cover(held, wanted)
+    if not covered then
+      return nil, errors.denied(("You have not the permission %s, so no key of yours has it."):format(missing))
+    end
+    return true
+  end
+  local own, err = store.own_key(actor)
   if err then
     return nil, err
   end
@@ -276,11 +295,12 @@ end
 
 --- Makes a key.
 ---@param record fun(tx: table, row: table): any, table? last thing in the transaction that makes it
+---@param held string[]? what a person may do in the key's company; nil: a key asks
 ---@return table? key the row
 ---@return string|table text_or_err the key's text, which is not kept: show it once
-function service.create_key(input, principal, record)
+function service.create_key(input, principal, record, held)
   local wanted = input.permissions or tg.json.array({ "*" })
-  local covered, err = check_giver(wanted, input.expires_at, principal.actor)
+  local covered, err = check_giver(wanted, input.expires_at, principal.actor, held)
   if not covered then
     return nil, err
   end
@@ -325,6 +345,30 @@ function service.revoke_key(id)
   return true
 end
 
+local NOT_BELOW <const> = {
+  code = "denied", type = "acting_company", detail = "Tollgate-Company names no company of yours, or below yours.",
+}
+
+--- The company that a request acts in: the caller's own, or one below that the header Tollgate-Company names.
+---@param own string
+---@param req table?
+---@return string? company, table? err
+function service.acting(own, req)
+  local wanted = req and req:header("tollgate-company")
+  if wanted == nil or wanted == own then
+    return own
+  elseif not tg.id.is(wanted, "co") then
+    return nil, NOT_BELOW
+  end
+  local is_below, err = store.is_below(own, wanted)
+  if err then
+    return nil, err
+  elseif not is_below then
+    return nil, NOT_BELOW
+  end
+  return wanted
+end
+
 local function is_valid(row, hash, now)
   return row ~= nil and tg.crypto.equal(row.secret_hash, hash) and row.revoked_at == nil
     and (row.expires_at == nil or row.expires_at > now)
@@ -332,8 +376,9 @@ end
 
 --- Whose request is it? Called by the web layer, which remembers the answer for some seconds.
 ---@param text string the bearer token
+---@param req table? for the company it acts in
 ---@return {company: string, actor: string, permissions: string[], expires: integer?}? principal, table? err
-function service.authenticate(text)
+function service.authenticate(text, req)
   local id, hash = token.parse(text, "key")
   if not id then
     return nil, REFUSED
@@ -349,6 +394,11 @@ function service.authenticate(text)
   if row.status ~= "active" then
     return nil, errors.denied("The company of this API key is suspended.")
   end
+  local company
+  company, err = service.acting(row.company, req)
+  if not company then
+    return nil, err
+  end
   if row.last_used_at == nil or row.last_used_at + TOUCH_AFTER_US < now then
     store.touch_key(row.company, row.id, now) -- lost when it fails: it is a hint for people
   end
@@ -356,7 +406,7 @@ function service.authenticate(text)
   for _, name in ipairs(row.permissions) do
     held[#held + 1] = name
   end
-  return { company = row.company, actor = row.id, permissions = held, expires = row.expires_at }
+  return { company = company, actor = row.id, permissions = held, expires = row.expires_at }
 end
 
 return service

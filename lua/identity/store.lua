@@ -60,6 +60,17 @@ local sql <const> = tg.db.declare({
      WHERE c.id = {id:id}]],
 
   key = KEY .. "AND k.id = {id:id}",
+  own_key = {
+    unscoped = "whoever asks has proved to be this key, wherever it acts",
+    sql = [[
+      SELECT k.id AS `id:key`, k.company_id AS `company:co`, k.name, k.permissions AS `permissions:json`, k.created_at,
+             k.expires_at, k.revoked_at, k.last_used_at
+        FROM api_keys k WHERE k.id = {id:id}]],
+  },
+  is_below = {
+    unscoped = "where somebody may act is being found out",
+    sql = "SELECT 1 AS yes FROM company_tree t WHERE t.ancestor_id = {own:id} AND t.descendant_id = {company:id}",
+  },
   keys = KEY .. [[
      AND ({after:id} IS NULL OR k.id > {after:id}) AND ({company:id} IS NULL OR k.company_id = {company:id})
    ORDER BY k.id LIMIT {limit}]],
@@ -173,6 +184,20 @@ function store.key(id, tx)
 end
 
 ---@param filter {after: {[1]: string}?, company: string?, limit: integer}
+--- The key of whoever asks, also when it acts for a company below its own.
+function store.own_key(id)
+  return tg.db.one(sql.own_key, { id = id })
+end
+
+--- Is the company the caller's own, or below it?
+function store.is_below(own, company)
+  local row, err = tg.db.one(sql.is_below, { own = own, company = company })
+  if err then
+    return nil, err
+  end
+  return row ~= nil
+end
+
 function store.keys(filter)
   local after = filter.after and filter.after[1]
   return tg.db.query(sql.keys, { after = after, company = filter.company, limit = filter.limit })

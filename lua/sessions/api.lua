@@ -12,7 +12,8 @@ local session <const> = v.object({
 local NO_KEYS <const> = "The caller came with a key, which has no session"
 
 local signed_in_fields <const> = {
-  token = v.described(shapes.text, "shown in this one answer"), session = shapes.id("ses"),
+  token = v.optional(v.described(shapes.text, "shown in this one answer; not with a cookie")),
+  csrf = v.described(shapes.text, "for X-CSRF-Token, with a cookie"), session = shapes.id("ses"),
   expires_at = shapes.instant, mfa_required = v.described(shapes.flag, "false"),
   user = v.object({ id = shapes.id("usr"), company = shapes.id("co"), email = shapes.text, name = shapes.text }),
 }
@@ -32,7 +33,8 @@ return openapi.section("sessions", "Signing in", {
   login = {
     summary = "Sign in",
     description = "The token goes into `Authorization: Bearer <token>`. It ends after 12 hours without a request, and "
-      .. "after 30 days in any case. Whoever fails often from one address waits: 429.",
+      .. "after 30 days in any case. Whoever fails often from one address waits: 429.\n\nA browser says `cookie: "
+      .. "true`: then the session is in an HttpOnly cookie, and what is not GET repeats `csrf` in X-CSRF-Token.",
     body = schema.login,
     answers = { [200] = signed_in_or_not_yet() },
     refusals = { [401] = "The e-mail address or the password is wrong, or this user may not sign in" },

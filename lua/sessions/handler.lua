@@ -1,4 +1,5 @@
 --- Requests about signing in.
+local errors = require("core.errors")
 local page = require("core.page")
 local request = require("core.request")
 local schema = require("sessions.schema")
@@ -8,17 +9,6 @@ local users = require("users.service")
 local v = require("core.validate")
 
 local handler = {}
-
-local NO_STORE <const> = { ["cache-control"] = "no-store" }
-
--- A session that has begun.
-local function show_login(signed_in)
-  local session, user = signed_in.session, signed_in.user
-  return 200, {
-    token = session.token, session = session.id, expires_at = show.time(session.expires_at), mfa_required = false,
-    user = { id = user.id, company = user.company, email = user.email, name = user.name },
-  }, NO_STORE
-end
 
 local function origin_of(req)
   return { address = req.remote, agent = req:header("user-agent") }
@@ -31,10 +21,51 @@ local function show_session(row, own)
   }
 end
 
+-- A cookie needs TLS or a machine that talks to itself, and a page of ours: another page could sign somebody in as
+-- somebody else. Browsers say whose page it was.
+local function check_cookie(req, wanted)
+  if not wanted then
+    return true
+  end
+  local site = req:header("sec-fetch-site")
+  if not req.cookie_name then
+    return nil, errors.input("/cookie", "needs https")
+  elseif site and site ~= "same-origin" and site ~= "none" then
+    return nil, errors.denied("A page of another origin does not sign anybody in.")
+  end
+  return true
+end
+
+-- The cookie is what a browser keeps of a session; without a text it forgets it.
+local function set_cookie(req, text, life_s)
+  local secure = req.cookie_name:find("^__Host%-") and "; Secure" or ""
+  return ("%s=%s; Path=/; Max-Age=%d; HttpOnly; SameSite=Lax%s"):format(req.cookie_name, text or "", life_s, secure)
+end
+
+-- What somebody gets who has signed in.
+local function show_signed_in(req, signed_in, in_cookie)
+  local session, user = signed_in.session, signed_in.user
+  local body = {
+    token = not in_cookie and session.token or nil, csrf = service.csrf(session.token), session = session.id,
+    expires_at = show.time(session.expires_at), mfa_required = false,
+    user = { id = user.id, company = user.company, email = user.email, name = user.name },
+  }
+  local headers = { ["cache-control"] = "no-store" }
+  if in_cookie and req.cookie_name then -- nobody is there to get it when the client has left
+    headers["set-cookie"] = set_cookie(req, session.token, (session.expires_at - tg.time.now()) // 1000000)
+  end
+  return 200, body, headers
+end
+
 --- POST /v1/auth/login
 function handler.login(req)
   local input, err = request.body(req, schema.login)
   if not input then
+    return nil, err
+  end
+  local may
+  may, err = check_cookie(req, input.cookie)
+  if not may then
     return nil, err
   end
   local signed_in
@@ -42,9 +73,9 @@ function handler.login(req)
   if not signed_in then
     return nil, err
   elseif signed_in.ticket then
-    return 200, { mfa_required = true, ticket = signed_in.ticket }, NO_STORE
+    return 200, { mfa_required = true, ticket = signed_in.ticket }, { ["cache-control"] = "no-store" }
   end
-  return show_login(signed_in)
+  return show_signed_in(req, signed_in, input.cookie)
 end
 
 --- POST /v1/auth/login/totp
@@ -53,12 +84,17 @@ function handler.login_totp(req)
   if not input then
     return nil, err
   end
+  local may
+  may, err = check_cookie(req, input.cookie)
+  if not may then
+    return nil, err
+  end
   local signed_in
   signed_in, err = service.login_totp(input, origin_of(req))
   if not signed_in then
     return nil, err
   end
-  return show_login(signed_in)
+  return show_signed_in(req, signed_in, input.cookie)
 end
 
 --- POST /v1/auth/logout
@@ -72,7 +108,7 @@ function handler.logout(req)
   if not done then
     return nil, err
   end
-  return 204
+  return 204, nil, req.cookie_name and { ["set-cookie"] = set_cookie(req, nil, 0) } or nil
 end
 
 --- POST /v1/auth/reauthenticate

@@ -9,7 +9,10 @@ local schema = {}
 -- A password that is checked, not chosen: whatever it is, it is compared.
 local given <const> = v.string({ min = 1, max = 256 })
 
-schema.login = v.object({ email = users.email, password = given })
+-- A browser keeps its session in a cookie, which no script can read.
+local cookie <const> = v.optional(v.described(v.boolean(), "true: the session goes into a cookie, not into the answer"))
+
+schema.login = v.object({ email = users.email, password = given, cookie = cookie })
 
 -- Exactly one of them.
 local function one_of(fields)
@@ -34,7 +37,9 @@ schema.reauthenticate = v.also(
   v.object({ password = v.optional(given), code = code }), one_of({ password = true, code = true })
 )
 schema.login_totp = v.also(
-  v.object({ ticket = v.string({ min = 1, max = 2000 }), code = code, recovery_code = recovery_code }),
+  v.object({
+    ticket = v.string({ min = 1, max = 2000 }), code = code, recovery_code = recovery_code, cookie = cookie,
+  }),
   one_of({ code = true, recovery_code = true })
 )
 schema.change_password = v.object({ password = given, new_password = users.password })

@@ -179,7 +179,7 @@ local function is_valid(row, hash, now)
     and row.seen_at > now - IDLE and row.status == "active"
 end
 
-local function authenticate_session(id, hash)
+local function authenticate_session(id, hash, req)
   local row, err = store.for_login(id)
   if err then
     return nil, err
@@ -190,34 +190,47 @@ local function authenticate_session(id, hash)
   elseif row.company_status ~= "active" then
     return nil, errors.denied("Your company is suspended.")
   end
+  local company
+  company, err = keys.acting(row.company, req)
+  if not company then
+    return nil, err
+  end
   if row.seen_at + TOUCH_AFTER < now then
     store.touch(id, now) -- lost when it fails: the next request tries again
   end
   local held
-  held, err = users.permissions_in(row.user, row.company)
+  held, err = users.permissions_in(row.user, company)
   if not held then
     return nil, err
   end
-  return { company = row.company, actor = row.user, permissions = held, expires = row.expires_at }
+  return { company = company, actor = row.user, session = id, permissions = held, expires = row.expires_at }
 end
 
 --- Whose request is it? Called by the web layer, which remembers the answer for some seconds.
----@param text string the bearer token: a session's or a key's
----@return {company: string, actor: string, permissions: string[], expires: integer?}? principal, table? err
-function service.authenticate(text)
+---@param text string the token: a session's or a key's
+---@param req table? for the company to act in
+---@return {company: string, actor: string, permissions: string[], expires: integer?, session: string?}? principal
+---@return table? err
+function service.authenticate(text, req)
   local id, hash = token.parse(text, "ses")
   if id then
-    return authenticate_session(id, hash)
+    return authenticate_session(id, hash, req)
   end
-  return keys.authenticate(text)
+  return keys.authenticate(text, req)
+end
+
+--- What a page shows to prove that it has sent a request itself (web/cookie.h computes the same).
+---@param text string a session's token
+---@return string
+function service.csrf(text)
+  return tg.crypto.hex(tg.crypto.hmac_sha256(text, "csrf")):sub(1, 32)
 end
 
 --- The session that a request comes with; nil when it comes with a key.
 ---@param req table
 ---@return string? id
 function service.of(req)
-  local text = (req:header("authorization") or ""):match("^[Bb]earer (.+)$")
-  return text and (token.parse(text, "ses")) or nil
+  return req.principal and req.principal.session
 end
 
 local NO_SESSION <const> = errors.denied("This is for people who have signed in; a key has no session.")

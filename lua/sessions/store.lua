@@ -5,6 +5,7 @@ local WINDOW <const> = 15 * 60 * 1000000 -- without a failure for so long all is
 local WAIT_MAX_US <const> = 900 * 1000000
 
 local ANYBODY <const> = "nobody is signed in yet"
+local OWN <const> = "one's own: the user has proved who they are, wherever they act"
 local SELF <const> = "a session looks after itself: its own id is in the statement"
 
 local sql <const> = tg.db.declare({
@@ -29,26 +30,35 @@ local sql <const> = tg.db.declare({
        WHERE s.id = {id:id}]],
   },
   touch = { unscoped = SELF, sql = "UPDATE sessions SET seen_at = {now:time} WHERE id = {id:id}" },
-  session = [[
-    SELECT s.id AS `id:ses`, s.user_id AS `user:usr`, s.address, s.user_agent, s.created_at, s.seen_at, s.expires_at,
-           s.reauthenticated_at
-      FROM sessions s WHERE s.company_id = {scope} AND s.user_id = {user:id} AND s.id = {id:id}
-       AND s.revoked_at IS NULL]],
-  sessions = [[
-    SELECT s.id AS `id:ses`, s.user_id AS `user:usr`, s.address, s.user_agent, s.created_at, s.seen_at, s.expires_at,
-           s.reauthenticated_at
-      FROM sessions s
-     WHERE s.company_id = {scope} AND s.user_id = {user:id} AND s.revoked_at IS NULL AND s.expires_at > {now:time}
-       AND s.seen_at > {idle:time} AND ({after:id} IS NULL OR s.id > {after:id})
-     ORDER BY s.id LIMIT {limit}]],
-  revoke = [[
-    UPDATE sessions SET revoked_at = {now:time}
-     WHERE company_id = {scope} AND user_id = {user:id} AND id = {id:id} AND revoked_at IS NULL]],
+  session = {
+    unscoped = OWN,
+    sql = [[
+      SELECT s.id AS `id:ses`, s.user_id AS `user:usr`, s.address, s.user_agent, s.created_at, s.seen_at, s.expires_at,
+             s.reauthenticated_at
+        FROM sessions s WHERE s.user_id = {user:id} AND s.id = {id:id} AND s.revoked_at IS NULL]],
+  },
+  sessions = {
+    unscoped = OWN,
+    sql = [[
+      SELECT s.id AS `id:ses`, s.user_id AS `user:usr`, s.address, s.user_agent, s.created_at, s.seen_at, s.expires_at,
+             s.reauthenticated_at
+        FROM sessions s
+       WHERE s.user_id = {user:id} AND s.revoked_at IS NULL AND s.expires_at > {now:time}
+         AND s.seen_at > {idle:time} AND ({after:id} IS NULL OR s.id > {after:id})
+       ORDER BY s.id LIMIT {limit}]],
+  },
+  revoke = {
+    unscoped = OWN,
+    sql = [[
+      UPDATE sessions SET revoked_at = {now:time}
+       WHERE user_id = {user:id} AND id = {id:id} AND revoked_at IS NULL]],
+  },
   reauthenticated = {
     unscoped = SELF, sql = "UPDATE sessions SET reauthenticated_at = {now:time} WHERE id = {id:id}",
   },
-  password_of = [[
-    SELECT u.password_hash FROM users u WHERE u.company_id = {scope} AND u.id = {user:id} AND u.status = 'active']],
+  password_of = {
+    unscoped = OWN, sql = "SELECT u.password_hash FROM users u WHERE u.id = {user:id} AND u.status = 'active'",
+  },
   purge = {
     unscoped = "sessions that are past are of no use to any company",
     sql = "DELETE FROM sessions WHERE expires_at < {before:time} LIMIT {limit}",

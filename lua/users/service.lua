@@ -222,6 +222,15 @@ function service.user(id)
   return with_roles(row)
 end
 
+--- Whoever asks, when it is a person.
+---@return {id: string, company: string, email: string, name: string}? user, table? err
+function service.own_user(actor)
+  if not tg.id.is(actor, "usr") then
+    return nil
+  end
+  return store.own_user(actor)
+end
+
 function service.users(filter)
   return store.users(filter)
 end
@@ -522,11 +531,7 @@ local function check_visible(actor, company)
   elseif not tg.id.is(actor, "key") then
     return nil, errors.input("/actor", "must be the id of a user or of a key")
   end
-  found, err = keys.own_key(actor)
-  if not found and not err then
-    err = errors.not_found("API key")
-  end
-  return found, err
+  return keys.key(actor)
 end
 
 --- Why somebody may or may not.

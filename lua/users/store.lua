@@ -15,10 +15,15 @@ local ROLE <const> = [[
     FROM company_tree t JOIN roles r ON r.company_id = t.descendant_id
    WHERE t.ancestor_id = {scope} ]]
 
+local SELF <const> = "who asks has proved to be this user, wherever they act"
 local NOBODY <const> = "nobody is signed in yet: the link itself says whose it is"
 
 local sql <const> = tg.db.declare({
   user = USER .. "AND u.id = {id:id}",
+  own_user = {
+    unscoped = SELF,
+    sql = "SELECT u.id AS `id:usr`, u.company_id AS `company:co`, u.email, u.name FROM users u WHERE u.id = {id:id}",
+  },
   users = USER .. [[
      AND ({after:id} IS NULL OR u.id > {after:id}) AND ({company:id} IS NULL OR u.company_id = {company:id})
      AND ({status} IS NULL OR u.status = {status})
@@ -138,6 +143,11 @@ end
 
 function store.user(id, tx)
   return one(tx, sql.user, { id = id })
+end
+
+--- Whoever asks, also when they act for a company below their own.
+function store.own_user(id)
+  return tg.db.one(sql.own_user, { id = id })
 end
 
 function store.users(filter)

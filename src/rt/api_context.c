@@ -4,7 +4,7 @@
 
 #include "rt/vm_private.h"
 
-/* context() → {request_id=, company=?, actor=?} */
+/* context() → {request_id=, company=?, actor=?, session=?} */
 static int l_context(lua_State *L)
 {
     const struct tg_co_context *ctx = tg_co_context(L);
@@ -17,6 +17,10 @@ static int l_context(lua_State *L)
         lua_setfield(L, -2, "company");
         lua_pushlstring(L, text, tg_id_format(ctx->principal->actor, ctx->principal->actor_prefix, text));
         lua_setfield(L, -2, "actor");
+        if (ctx->principal->has_session) {
+            lua_pushlstring(L, text, tg_id_format(ctx->principal->session, "ses", text));
+            lua_setfield(L, -2, "session");
+        }
     }
     return 1;
 }

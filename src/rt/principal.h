@@ -14,6 +14,8 @@ struct tg_principal {
     struct tg_id company; /* the company acted for: what {scope} binds */
     struct tg_id actor; /* the API key's or the user's id */
     char actor_prefix[8]; /* "key" or "usr" */
+    struct tg_id session; /* a user's, when has_session */
+    bool has_session;
     int64_t expires_us; /* of this cached resolution's credential; 0: never */
     bool all_permissions;
     uint64_t permissions[TG_PERMISSIONS_MAX / 64]; /* bit: the generation's number of the name */

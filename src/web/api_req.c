@@ -13,6 +13,7 @@
 #include "base/utf8.h"
 #include "rt/json.h"
 #include "web/app.h"
+#include "web/auth.h"
 #include "web/thread.h"
 
 static const char type_key; /* the metatable's key in the registry, by address */
@@ -20,6 +21,8 @@ static const char type_key; /* the metatable's key in the registry, by address *
 /* What __index finds by name in its first upvalue: the number of a field, or a method. */
 enum field {
     FIELD_BODY = 1,
+    FIELD_COOKIE,
+    FIELD_CSRF,
     FIELD_ID,
     FIELD_METHOD,
     FIELD_PARAMS,
@@ -142,6 +145,10 @@ static void push_principal(lua_State *L, const struct tg_request *r)
     lua_setfield(L, -2, "company");
     lua_pushlstring(L, text, tg_id_format(r->principal->actor, r->principal->actor_prefix, text));
     lua_setfield(L, -2, "actor");
+    if (r->principal->has_session) {
+        lua_pushlstring(L, text, tg_id_format(r->principal->session, "ses", text));
+        lua_setfield(L, -2, "session");
+    }
 }
 
 /* Pushes what push builds, built once. */
@@ -155,6 +162,12 @@ static int push_cached(lua_State *L, struct tg_request *r, int slot,
         lua_setiuservalue(L, 1, slot);
     }
     return 1;
+}
+
+/* NULL: the request comes without a session. */
+static const char *csrf_of(const struct tg_request *r)
+{
+    return r->credential != NULL && r->principal->has_session ? r->credential->csrf : NULL;
 }
 
 static int push_text(lua_State *L, const char *text, size_t len)
@@ -171,6 +184,8 @@ static int l_index(lua_State *L)
     lua_rawget(L, lua_upvalueindex(1));
     switch (lua_tointeger(L, -1)) {
     case FIELD_BODY: return r->body == NULL ? push_text(L, "", 0) : push_text(L, r->body->bytes, r->body->len);
+    case FIELD_COOKIE: lua_pushstring(L, tg_cookie_name(r)); return 1;
+    case FIELD_CSRF: lua_pushstring(L, csrf_of(r)); return 1;
     case FIELD_ID: return push_text(L, r->id, strlen(r->id));
     case FIELD_METHOD: return push_text(L, tg_method_name(r->method), strlen(tg_method_name(r->method)));
     case FIELD_PARAMS: return push_cached(L, r, SLOT_PARAMS, push_params);
@@ -260,9 +275,10 @@ void tg_api_req_open(lua_State *L)
     static const struct {
         const char *name;
         enum field field;
-    } fields[] = {{"body", FIELD_BODY},     {"id", FIELD_ID},        {"method", FIELD_METHOD},
-                  {"params", FIELD_PARAMS}, {"path", FIELD_PATH},    {"principal", FIELD_PRINCIPAL},
-                  {"query", FIELD_QUERY},   {"remote", FIELD_REMOTE}};
+    } fields[] = {{"body", FIELD_BODY},    {"cookie_name", FIELD_COOKIE},  {"csrf", FIELD_CSRF},
+                  {"id", FIELD_ID},        {"method", FIELD_METHOD},       {"params", FIELD_PARAMS},
+                  {"path", FIELD_PATH},    {"principal", FIELD_PRINCIPAL}, {"query", FIELD_QUERY},
+                  {"remote", FIELD_REMOTE}};
     lua_newtable(L);
     const int type = lua_gettop(L);
     luaL_newlibtable(L, methods);

@@ -1,4 +1,4 @@
-/* auth - who asks: bearer tokens to principals, through the application, with a short memory. */
+/* auth - who asks: tokens to principals, through the application, with a short memory. */
 #include "web/auth.h"
 
 #include <assert.h>
@@ -89,11 +89,16 @@ static struct tg_credential *find_credential(struct tg_auth *auth, const uint8_t
 
 /* --- Answers -------------------------------------------------------------------------------------------------------- */
 
-static void refuse(struct tg_request *r, int status)
+static void refuse(struct tg_request *r, const struct tg_credential *credential)
 {
-    struct tg_problem p = {.status = status,
-                           .detail = status == 401 ? "The token in the Authorization header is not valid."
-                                                   : "This token may not be used."};
+    struct tg_problem p = {.status = credential->refused_status};
+    if (p.status == 403) {
+        p.slug = credential->refused_type[0] == '\0' ? NULL : credential->refused_type;
+        p.detail = credential->refused_detail[0] == '\0' ? "This token may not be used." : credential->refused_detail;
+    } else {
+        p.detail = r->is_by_cookie ? "The session in the cookie is not valid."
+                                   : "The token in the Authorization header is not valid.";
+    }
     tg_reply_problem(r, &p);
 }
 
@@ -155,17 +160,19 @@ static const char *text_field(lua_State *L, int idx, const char *name)
     return text;
 }
 
-/* {company, actor, permissions, expires?} at idx; NULL: it is something else. */
+/* {company, actor, permissions, expires?, session?} at idx; NULL: it is something else. */
 static struct tg_principal *read_principal(lua_State *L, int idx, const struct tg_routes *routes)
 {
     struct tg_principal *p = tg_principal_new();
     struct tg_err err;
     const char *company = text_field(L, idx, "company"), *actor = text_field(L, idx, "actor");
+    const char *session = text_field(L, idx, "session");
     if (company == NULL || actor == NULL || tg_id_parse(company, strlen(company), "co", &p->company, &err) != 0 ||
         parse_actor(actor, p) != 0) {
         tg_principal_unref(&p);
         return NULL;
     }
+    p->has_session = session != NULL && tg_id_parse(session, strlen(session), "ses", &p->session, &err) == 0;
     lua_pushliteral(L, "expires");
     lua_rawget(L, idx);
     p->expires_us = lua_isinteger(L, -1) ? lua_tointeger(L, -1) : 0;
@@ -188,6 +195,13 @@ static int push_authenticate(lua_State *L, void *arg)
     return 2;
 }
 
+static void copy_text(lua_State *L, int idx, const char *name, char *out, size_t size)
+{
+    const char *text = lua_istable(L, idx) ? text_field(L, idx, name) : NULL;
+    bool fits = text != NULL && strlen(text) < size;
+    memcpy(out, fits ? text : "", fits ? strlen(text) + 1 : 1);
+}
+
 /* Keeps the answer; false: there is none that may be kept, and everybody gets what L says. */
 static bool keep_answer(struct decision *d, lua_State *L, int n, const struct tg_err *err)
 {
@@ -200,6 +214,8 @@ static bool keep_answer(struct decision *d, lua_State *L, int n, const struct tg
         tg_principal_unref(&credential->principal);
         credential->principal = read_principal(L, first, d->first->app->routes);
         credential->until_ms = credential->principal == NULL ? 0 : now_ms + TG_AUTH_KEEP_MS;
+        if (credential->principal != NULL && credential->principal->has_session)
+            tg_csrf_of(d->token.base, d->token.len, credential->csrf);
         return credential->principal != NULL;
     }
     int status = n >= 2 ? tg_reply_status_of(L, first + 1) : 500;
@@ -207,6 +223,8 @@ static bool keep_answer(struct decision *d, lua_State *L, int n, const struct tg
         return false;
     tg_principal_unref(&credential->principal);
     credential->refused_status = status == 403 ? 403 : 401;
+    copy_text(L, first + 1, "type", credential->refused_type, sizeof(credential->refused_type));
+    copy_text(L, first + 1, "detail", credential->refused_detail, sizeof(credential->refused_detail));
     credential->until_ms = now_ms + TG_AUTH_KEEP_REFUSED_MS;
     return true;
 }
@@ -238,7 +256,7 @@ static void on_decided(lua_State *L, int n, const struct tg_err *err, void *arg)
         if (is_known && credential->principal != NULL)
             grant(r, credential);
         else if (is_known)
-            refuse(r, credential->refused_status);
+            refuse(r, credential);
         else if (!is_stale)
             answer_failure(r, L, n, err);
         d->done(r);
@@ -273,6 +291,26 @@ static h2o_iovec_t bearer_token(const struct tg_request *r)
     return h2o_iovec_init(value.base + 7, value.len - 7);
 }
 
+/* Never both: what says Authorization is no browser's doing, and its cookies say nothing. */
+static h2o_iovec_t token_of(struct tg_request *r)
+{
+    r->is_by_cookie = false;
+    if (tg_request_header(r, H2O_STRLIT("authorization")).base != NULL)
+        return bearer_token(r);
+    h2o_iovec_t token = tg_cookie_session(r);
+    if (token.len == 0 || token.len > TOKEN_LEN_MAX)
+        return (h2o_iovec_t){NULL, 0};
+    r->is_by_cookie = true;
+    return token;
+}
+
+static void hash_of(const struct tg_request *r, h2o_iovec_t token, uint8_t hash[static 32])
+{
+    h2o_iovec_t company = tg_request_header(r, H2O_STRLIT("tollgate-company"));
+    const struct tg_iov pieces[] = {{token.base, token.len}, {"\n", 1}, {company.base, company.len}};
+    tg_sha256_v(pieces, company.base == NULL ? 1 : 3, hash); /* no token has a newline in it */
+}
+
 static bool has_expired(const struct tg_credential *credential)
 {
     return credential->principal != NULL && credential->principal->expires_us != 0 &&
@@ -282,14 +320,14 @@ static bool has_expired(const struct tg_credential *credential)
 void tg_auth_start(struct tg_request *r, tg_auth_done_fn *done)
 {
     uint8_t hash[32];
-    h2o_iovec_t token = bearer_token(r);
+    h2o_iovec_t token = token_of(r);
     if (token.base == NULL) {
         tg_reply_problem(r, &(struct tg_problem){.status = 401,
                                                  .detail = "Send the API key: Authorization: Bearer <key>."});
         done(r);
         return;
     }
-    tg_sha256(token.base, token.len, hash);
+    hash_of(r, token, hash);
     struct tg_credential *credential = find_credential(r->thread->auth, hash);
     if (credential == NULL) {
         tg_reply_problem(r,
@@ -301,7 +339,7 @@ void tg_auth_start(struct tg_request *r, tg_auth_done_fn *done)
     } else if (credential->until_ms <= tg_loop_now_ms(r->thread->loop) || has_expired(credential)) {
         decide(r, credential, token, done);
     } else if (credential->principal == NULL) {
-        refuse(r, credential->refused_status);
+        refuse(r, credential);
         done(r);
     } else {
         grant(r, credential);

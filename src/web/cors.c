@@ -6,8 +6,9 @@
 #include "web/reply.h"
 #include "web/thread.h"
 
-#define EXPOSED "x-request-id, retry-after, ratelimit-limit, ratelimit-remaining, ratelimit-reset"
-#define ALLOWED_HEADERS "authorization, content-type, idempotency-key, x-request-id, traceparent"
+#define EXPOSED "etag, x-request-id, retry-after, ratelimit-limit, ratelimit-remaining, ratelimit-reset"
+#define ALLOWED_HEADERS                                                                                                \
+    "authorization, content-type, idempotency-key, if-match, tollgate-company, x-request-id, traceparent"
 
 /* The origin to name in the answer, base NULL: none. */
 static h2o_iovec_t allowed_origin(const struct tg_request *r)

@@ -164,6 +164,12 @@ static void on_authenticated(struct tg_request *r)
                                                  .detail = "This API key does not have the permission for that."});
         tg_refused_before_handler(r);
         finish(r);
+    } else if (r->is_by_cookie && !tg_csrf_is_good(r, r->credential->csrf)) {
+        tg_reply_problem(r, &(struct tg_problem){.status = 403,
+                                                 .slug = "csrf",
+                                                 .detail = "A session in a cookie needs the header X-CSRF-Token."});
+        tg_refused_before_handler(r);
+        finish(r);
     } else if (!is_within_key_limits(r)) {
         finish(r);
     } else {

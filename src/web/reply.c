@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "rt/json.h"
 #include "web/cors.h"
+#include "web/secure.h"
 #include "web/thread.h"
 
 #define PROBLEM_TYPE "application/problem+json"
@@ -113,6 +114,7 @@ static void send_bytes(h2o_req_t *req, int status, const char *type, const char 
         memcpy(out.base, body, len);
         out.len = len;
     }
+    tg_secure_add_headers(req);
     /* libh2o chunks only a 200: compressing another status would cost the connection */
     if (status != 200 || is_head)
         req->compress_hint = H2O_COMPRESS_HINT_DISABLE;

@@ -37,6 +37,7 @@ struct tg_request {
     struct tg_app *app; /* the generation that handles it; a reference, NULL before dispatch */
     struct tg_principal *principal; /* a reference; NULL for public routes */
     struct tg_credential *credential; /* whose n_running counts this; NULL: none */
+    bool is_by_cookie; /* the token came in a cookie: what changes something must prove that our page sent it */
     struct tg_bytes *body; /* NULL: none, or taken */
     size_t body_len; /* as counted in shared->body_memory */
     uint64_t started_us; /* monotonic */

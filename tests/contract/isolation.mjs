@@ -4,7 +4,7 @@
 //
 // Nobody lists the routes: they come from the document, and so do the places where an id may stand (path, query, body).
 // First the other company's ids are collected with its own key; then each is put into each place where an id of its kind
-// may stand, with the first company's key. Both may see the shared ids (the company above them) and no others. Expected: 403, 404 or 422, or an answer without anything of the other. That
+// may stand, with the first company's key; and each of its companies is named in Tollgate-Company. Both may see the shared ids (the company above them) and no others. Expected: 403, 404 or 422, or an answer without anything of the other. That
 // nothing was changed is for the caller to see, in the database. Speaks TAP.
 import { readFileSync } from "node:fs";
 import { Document } from "./document.mjs";
@@ -25,8 +25,8 @@ function ok(good, name, why = []) {
   if (!good) for (const line of why.slice(0, 8)) console.log(`#   ${line.slice(0, 500)}`);
 }
 
-async function send(key, method, path, body, contentType) {
-  const headers = { authorization: `Bearer ${key}` };
+async function send(key, method, path, body, contentType, more = {}) {
+  const headers = { authorization: `Bearer ${key}`, ...more };
   if (body !== undefined) headers["content-type"] = contentType;
   const response = await fetch(url + path, { method, headers, body, signal: AbortSignal.timeout(15000) });
   return { status: response.status, text: await response.text() };
@@ -111,6 +111,11 @@ for (const o of doc.operations) {
   const body = content && (media.example !== undefined && type !== "application/json" ? media.example
     : JSON.stringify(media.example ?? least(media.schema)));
   const hasPath = o.operation.parameters.some((p) => p.in === "path");
+  for (const id of foreign.filter((each) => each.startsWith("co_") && o.operation["x-permission"])) {
+    const answer = await send(own, o.method, fill(o, [...ours])[0] ?? o.path, body, type, { "tollgate-company": id });
+    tries++;
+    if (answer.status !== 403) faults.push(`${o.method} ${o.path} acts for ${id}: ${answer.status} ${answer.text}`);
+  }
   for (const id of foreign) {
     if (hasPath)
       for (const path of fill(o, [id])) {

@@ -104,7 +104,7 @@ describe("requests about keys", function()
 
   it("show the text once, and forbid keeping it", function()
     local row = { id = ids.key, company = ids.own, name = "k", permissions = { "*" }, created_at = 0 }
-    script.expect("key", row)
+    script.expect("own_key", row)
     script.expect("insert_key", 1)
     script.expect("key", row)
     local status, body, headers = handler.create_key(script.request({ body = { name = "k" } }))
@@ -119,7 +119,7 @@ describe("requests about keys", function()
   it("keep the answer for a repeat without the text", function()
     local row = { id = ids.key, company = ids.own, name = "k", permissions = { "*" }, created_at = 0 }
     script.expect("operation", nil)
-    script.expect("key", row)
+    script.expect("own_key", row)
     script.expect("insert_key", 1)
     script.expect("key", row)
     script.expect("insert_operation", 1, nil, function(args)
@@ -143,9 +143,42 @@ describe("requests about keys", function()
 
   it("tell a key who it is", function()
     script.expect("company", ROW)
-    script.expect("key", { id = ids.key, company = ids.own, name = "k", permissions = { "*" }, created_at = 0 })
+    script.expect("own_key", { id = ids.key, company = ids.own, name = "k", permissions = { "*" }, created_at = 0 })
     local _, body = handler.me(script.request())
     assert.equal(ids.child, body.company.id)
     assert.equal(ids.key, body.key.id)
+    assert.equal(tg.json.null, body.user)
+    assert.equal(tg.json.null, body.csrf)
+  end)
+
+  it("tell a person who they are, and what their page must repeat", function()
+    script.expect("company", ROW)
+    script.expect("own_key", nil)
+    script.expect("own_user", { id = ids.user, company = ids.own, email = "ada@example.com", name = "Ada" })
+    script.expect("state", { state = "on", n_codes = 7 })
+    script.expect("session", { id = ids.session, expires_at = 0, reauthenticated_at = 0 })
+    local req = script.request({ principal = { company = ids.own, actor = ids.user, session = ids.session } })
+    req.csrf = "proof"
+    local _, body = handler.me(req)
+    assert.equal(ids.user, body.user.id)
+    assert.equal(7, body.user.recovery_codes_left)
+    assert.equal(ids.session, body.session.id)
+    assert.equal("proof", body.csrf)
+  end)
+
+  it("give a person's key what the person may do", function()
+    script.expect("held", { { role = "analyst", company = ids.own } })
+    local status, err = handler.create_key(script.request({
+      body = { name = "k", permissions = tg.json.array({ "usage:write" }) },
+      principal = { company = ids.own, actor = ids.user },
+    }))
+    assert.is_nil(status)
+    assert.equal("denied", err.code)
+    script.expect("held", nil, { code = "upstream" })
+    status, err = handler.create_key(script.request({
+      body = { name = "k" }, principal = { company = ids.own, actor = ids.user },
+    }))
+    assert.is_nil(status)
+    assert.equal("upstream", err.code)
   end)
 end)

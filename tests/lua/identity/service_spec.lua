@@ -181,7 +181,7 @@ describe("API keys", function()
   local principal <const> = { company = ids.own, actor = ids.key }
 
   it("cannot have more rights than the key that makes them", function()
-    script.expect("key", { permissions = { "usage:write", "api_keys:write" } })
+    script.expect("own_key", { permissions = { "usage:write", "api_keys:write" } })
     local input = { name = "k", permissions = { "usage:write", "wallets:read" } }
     local row, err = service.create_key(input, principal, record)
     assert.is_nil(row)
@@ -192,7 +192,9 @@ describe("API keys", function()
   it("are not made by a key that was revoked or has expired while its caller was still known", function()
     local now = tg.time.now()
     for _, own in ipairs({ { revoked_at = now }, { expires_at = now }, false }) do
-      script.expect("key", own and { permissions = { "*" }, revoked_at = own.revoked_at, expires_at = own.expires_at })
+      script.expect("own_key", own and {
+        permissions = { "*" }, revoked_at = own.revoked_at, expires_at = own.expires_at,
+      })
       local row, err = service.create_key({ name = "k" }, principal, record)
       assert.is_nil(row)
       assert.equal(401, err.status)
@@ -202,12 +204,12 @@ describe("API keys", function()
   it("do not live longer than the key that makes them", function()
     local ends <const> = tg.time.now() + 60 * 1000000
     for _, expires_at in ipairs({ false, ends + 1 }) do
-      script.expect("key", { permissions = { "*" }, expires_at = ends })
+      script.expect("own_key", { permissions = { "*" }, expires_at = ends })
       local row, err = service.create_key({ name = "k", expires_at = expires_at or nil }, principal, record)
       assert.is_nil(row)
       assert.equal("denied", err.code)
     end
-    script.expect("key", { permissions = { "*" }, expires_at = ends })
+    script.expect("own_key", { permissions = { "*" }, expires_at = ends })
     script.expect("insert_key", 1)
     script.expect("key", { id = ids.key })
     assert(service.create_key({ name = "k", expires_at = ends }, principal, record))
@@ -215,7 +217,7 @@ describe("API keys", function()
 
   it("are stored as a hash and told once", function()
     local stored
-    script.expect("key", { permissions = { "*" } })
+    script.expect("own_key", { permissions = { "*" } })
     script.expect("insert_key", 1, nil, function(args)
       stored = args
     end)
@@ -230,7 +232,7 @@ describe("API keys", function()
   end)
 
   it("are made only for companies of the caller's tree", function()
-    script.expect("key", { permissions = { "*" } })
+    script.expect("own_key", { permissions = { "*" } })
     script.expect("insert_key", 0)
     local row, err = service.create_key({ name = "k", company = ids.child }, principal, record)
     assert.is_nil(row)
@@ -238,10 +240,21 @@ describe("API keys", function()
   end)
 
   it("cannot begin their life expired", function()
-    script.expect("key", { permissions = { "*" } })
+    script.expect("own_key", { permissions = { "*" } })
     local row, err = service.create_key({ name = "k", expires_at = tg.time.now() }, principal, record)
     assert.is_nil(row)
     assert.equal("/expires_at", err.errors[1].pointer)
+  end)
+
+  it("of a person have no more rights than the person", function()
+    local person <const> = { company = ids.own, actor = ids.user }
+    script.expect("insert_key", 1)
+    script.expect("key", { id = ids.key })
+    local input <const> = { name = "k", permissions = { "usage:read" } }
+    assert.is_table(service.create_key(input, person, record, { "usage:*" }))
+    local row, err = service.create_key(input, person, record, { "wallets:*" })
+    assert.is_nil(row)
+    assert.equal("denied", err.code)
   end)
 
   it("can be revoked twice", function()
@@ -275,6 +288,38 @@ describe("authenticate", function()
       { company = ids.own, actor = made.id, permissions = { "me:read", "me:write", "usage:write" } },
       (service.authenticate(made.text))
     )
+  end)
+
+  local function acting(company)
+    return script.request({ headers = { ["tollgate-company"] = company } })
+  end
+
+  it("acts for the company that the header names, when that is below", function()
+    script.expect("key_for_login", row())
+    script.expect("is_below", { yes = 1 }, nil, function(args)
+      assert.equal(ids.own, args.own)
+      assert.equal(ids.child, args.company)
+    end)
+    assert.equal(ids.child, service.authenticate(made.text, acting(ids.child)).company)
+    script.expect("key_for_login", row())
+    assert.equal(ids.own, service.authenticate(made.text, acting(ids.own)).company)
+  end)
+
+  it("acts for no other company", function()
+    script.expect("key_for_login", row())
+    script.expect("is_below", nil)
+    for _, company in ipairs({ ids.child, "co_x" }) do
+      if company == "co_x" then
+        script.expect("key_for_login", row())
+      end
+      local principal, err = service.authenticate(made.text, acting(company))
+      assert.is_nil(principal)
+      assert.equal("acting_company", err.type)
+    end
+    script.expect("key_for_login", row())
+    script.expect("is_below", nil, { code = "upstream" })
+    local _, err = service.authenticate(made.text, acting(ids.child))
+    assert.equal("upstream", err.code)
   end)
 
   it("refuses, all in the same words, what is unknown, wrong, revoked or expired", function()

@@ -16,8 +16,8 @@ end
 
 local function request(body, params, query)
   return script.request({
-    body = body, params = params, query = query, headers = { authorization = "Bearer " .. MADE.text },
-    principal = { company = ids.child, actor = ids.user },
+    body = body, params = params, query = query,
+    principal = { company = ids.child, actor = ids.user, session = MADE.id },
   })
 end
 
@@ -44,6 +44,58 @@ describe("requests about signing in", function()
     assert.is_truthy(token.parse(body.token, "ses"))
     assert.same({ id = ids.user, company = ids.child, email = "ada@example.com", name = "Ada" }, body.user)
     assert.equal("no-store", headers["cache-control"])
+  end)
+
+  local function expect_login()
+    expect_free_attempt()
+    script.expect("by_email", {
+      id = ids.user, company = ids.child, email = "ada@example.com", name = "Ada", status = "active",
+      password_hash = HASH, company_status = "active",
+    })
+    script.expect("forget_failures", 1)
+    script.expect("give_back", 1)
+    script.expect("state", nil)
+    script.expect("insert", 1)
+    script.expect("touch_user", 1)
+  end
+
+  local function browser(cookie_name, site)
+    local req = script.request({
+      body = { email = "ada@example.com", password = PASSWORD, cookie = true }, headers = { ["sec-fetch-site"] = site },
+    })
+    req.cookie_name = cookie_name
+    return req
+  end
+
+  it("give a browser a cookie and no token", function()
+    for name, secure in pairs({ ["__Host-tollgate"] = "; Secure", tollgate = "" }) do
+      expect_login()
+      local status, body, headers = handler.login(browser(name, "same-origin"))
+      assert.equal(200, status)
+      assert.is_nil(body.token)
+      local text = headers["set-cookie"]:match("^" .. name:gsub("%-", "%%-") .. "=([%w_-]+); Path=/; Max%-Age=2592000; "
+        .. "HttpOnly; SameSite=Lax" .. secure .. "$")
+      assert.equal(body.session, (token.parse(text, "ses")))
+      assert.equal(require("sessions.service").csrf(text), body.csrf)
+      assert.equal(32, #body.csrf)
+    end
+  end)
+
+  it("give no cookie that goes over the network in the open, or to a page of somebody else", function()
+    local _, open = handler.login(browser(nil))
+    assert.equal("/cookie", open.errors[1].pointer)
+    for _, site in ipairs({ "cross-site", "same-site" }) do
+      local _, foreign = handler.login(browser("__Host-tollgate", site))
+      assert.equal("denied", foreign.code)
+    end
+  end)
+
+  it("take the cookie away at the end", function()
+    local req = request()
+    req.cookie_name = "__Host-tollgate"
+    script.expect("revoke", 1)
+    local _, _, headers = handler.logout(req)
+    assert.equal("__Host-tollgate=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax; Secure", headers["set-cookie"])
   end)
 
   it("refuse what is not well-formed before anything is counted", function()

@@ -258,12 +258,28 @@ describe("a session", function()
     local who = service.authenticate(made.text)
     assert.equal(ids.child, who.company)
     assert.equal(ids.user, who.actor)
+    assert.equal(made.id, who.session)
     local held = {}
     for _, name in ipairs(who.permissions) do
       held[name] = true
     end
     assert.is_true(held["usage:read"] and held["users:write"] and held["me:write"])
     assert.is_nil(held["users:read"])
+  end)
+
+  it("acts in a company below by the roles that hold there", function()
+    local acting <const> = script.request({ headers = { ["tollgate-company"] = ids.own } })
+    script.expect("for_login", row())
+    script.expect("is_below", { yes = 1 })
+    script.expect("held", {}, nil, function(args)
+      assert.equal(ids.own, args.company)
+    end)
+    assert.equal(ids.own, service.authenticate(made.text, acting).company)
+    script.expect("for_login", row())
+    script.expect("is_below", nil)
+    local who, err = service.authenticate(made.text, acting)
+    assert.is_nil(who)
+    assert.equal("acting_company", err.type)
   end)
 
   it("is over when it is revoked, expired, unused, or its user or company is out", function()
@@ -298,15 +314,11 @@ describe("a session", function()
   end)
 
   it("is what a request comes with, and a key is none", function()
-    local function with(text)
-      return script.request({ headers = { authorization = text } })
-    end
-    assert.equal(made.id, service.own(with("Bearer " .. made.text)))
-    for _, text in ipairs({ "Bearer " .. token.new("key").text, "Bearer x", made.text }) do
-      local id, err = service.own(with(text))
-      assert.is_nil(id)
-      assert.equal("denied", err.code)
-    end
+    local with <const> = script.request({ principal = { company = ids.own, actor = ids.user, session = made.id } })
+    assert.equal(made.id, service.own(with))
+    local id, err = service.own(script.request())
+    assert.is_nil(id)
+    assert.equal("denied", err.code)
   end)
 
   it("of somebody is ended by them", function()
@@ -335,9 +347,8 @@ describe("a session", function()
       return 204
     end)
     local function request(actor)
-      return script.request({
-        headers = { authorization = "Bearer " .. made.text }, principal = { company = ids.child, actor = actor },
-      })
+      local session <const> = actor == ids.user and made.id or nil
+      return script.request({ principal = { company = ids.child, actor = actor, session = session } })
     end
     for age, status in pairs({ [0] = 204, [299 * 1000000] = 204, [300 * 1000000] = 403 }) do
       script.expect("session", { reauthenticated_at = now - age })

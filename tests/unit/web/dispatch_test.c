@@ -12,6 +12,8 @@
     "    tg.time.sleep(5)\n"                                                                                           \
     "    if token == 'away' then return nil, {code = 'upstream', detail = 'the database is a secret'} end\n"           \
     "    if token == 'lost' then return nil, {code = 'denied', detail = 'suspended'} end\n"                            \
+    "    if token == 'person' then return {company = req:header('tollgate-company') or tg.id.new('co'),\n"             \
+    "      actor = tg.id.new('usr'), session = tg.id.new('ses'), permissions = {'usage:*'}} end\n"                     \
     "    if token ~= 'good' and token ~= 'poor' then return nil, {code = 'denied', status = 401, detail = 'no'} end\n" \
     "    return {company = tg.id.new('co'), actor = tg.id.new('key'),\n"                                               \
     "            permissions = token == 'good' and {'usage:*', 'calls:read'} or {}}\n"                                 \
@@ -28,7 +30,9 @@
     "       return 201, {body = body, id = req.params.id, q = req.query.q, agent = req:header('User-Agent'),\n"        \
     "                    none = req:header('x-none'), method = req.method, path = req.path, remote = req.remote,\n"    \
     "                    company = req.principal.company, rid = req.id, len = #req.body,\n"                            \
-    "                    context = tg.context().company == req.principal.company},\n"                                  \
+    "                    context = tg.context().company == req.principal.company, csrf = req.csrf,\n"                  \
+    "                    session = req.principal.session and tg.context().session == req.principal.session,\n"         \
+    "                    cookie = req.cookie_name},\n"                                                                 \
     "              {location = '/v1/echo/1'}\n"                                                                        \
     "     end},\n"                                                                                                     \
     "    {method = 'DELETE', path = '/v1/echo/{id}', public = 'test', handler = function() return 204 end},\n"         \
@@ -228,6 +232,57 @@ TEST(a_client_leaves_first_and_the_handler_still_reads_its_request)
     client = client_ask(lb, "GET", "/v1/nap?q=8", "x-mark: there\n", NULL);
     is_str(client->body.bytes, "/v1/nap GET there 8127.0.0.1");
     client_free(client);
+    loopback_free(lb);
+}
+
+TEST(a_cookie_is_a_session_and_what_changes_something_proves_whose_page_it_was)
+{
+    struct loopback *lb = new_loopback("");
+    char csrf[TG_CSRF_SIZE], headers[256];
+    tg_csrf_of("person", 6, csrf);
+    is_uint(strlen(csrf), 32);
+    expect(lb, "GET", "/v1/secret", "cookie: a=b; tollgate=person\n", NULL, 200, NULL);
+    expect(lb, "GET", "/v1/secret", "cookie: a=b\ncookie: tollgate=person\n", NULL, 200, NULL);
+    expect(lb, "POST", "/v1/echo/1", "cookie: tollgate=person\n", "{}", 403, "problems/csrf");
+    expect(lb, "POST", "/v1/echo/1", "cookie: tollgate=person\nx-csrf-token: 0123456789abcdef0123456789abcdef\n", "{}",
+           403, "problems/csrf");
+    snprintf(headers, sizeof(headers), "cookie: tollgate=person\nx-csrf-token: %s\n", csrf);
+    expect(lb, "POST", "/v1/echo/1", headers, "{}", 201, csrf);
+    expect(lb, "POST", "/v1/echo/1", headers, "{}", 201, "\"session\":true");
+    expect(lb, "POST", "/v1/echo/1", headers, "{}", 201, "\"cookie\":\"tollgate\"");
+    expect(lb, "POST", "/v1/echo/1", "authorization: Bearer person\n", "{}", 201, "\"session\":true");
+    expect(lb, "GET", "/v1/secret", "cookie: tollgate=bad\n", NULL, 401, "in the cookie");
+    loopback_free(lb);
+}
+
+TEST(a_cookie_that_is_not_surely_ours_says_nothing)
+{
+    static const char *const nobody[] = {
+        "cookie: tollgate=person; tollgate=person\n",
+        "cookie: tollgate=person\ncookie: tollgate=person\n",
+        "cookie: __Host-tollgate=person\n",
+        "cookie: xtollgate=person; tollgatex=person; tollgate\n",
+        "cookie: tollgate=\n",
+        "cookie: tollgate=person\nauthorization: Basic x\n",
+    };
+    struct loopback *lb = new_loopback("");
+    for (size_t i = 0; i < sizeof(nobody) / sizeof(nobody[0]); i++)
+        expect(lb, "GET", "/v1/secret", nobody[i], NULL, 401, NULL);
+    expect(lb, "GET", "/v1/secret", "cookie: tollgate=person\nauthorization: Bearer bad\n", NULL, 401, NULL);
+    expect(lb, "GET", "/v1/secret", "cookie: tollgate=bad\nauthorization: Bearer good\n", NULL, 200, NULL);
+    loopback_free(lb);
+}
+
+TEST(what_is_known_of_a_token_is_known_for_one_company)
+{
+    struct loopback *lb = new_loopback("");
+    static const char north[] = "co_01h2xcejqtf2nbrexx3vqjhp41", south[] = "co_01h2xcejqtf2nbrexx3vqjhp42";
+    char headers[256];
+    for (int i = 0; i < 4; i++) {
+        const char *company = i % 2 == 0 ? north : south;
+        snprintf(headers, sizeof(headers), "authorization: Bearer person\ntollgate-company: %s\n", company);
+        expect(lb, "POST", "/v1/echo/1", headers, "{}", 201, company);
+    }
     loopback_free(lb);
 }
 
