@@ -94,7 +94,7 @@ class Swaps {
   async applied(revision) {
     for (let tries = 0; tries < 2500; tries++) {
       this.read();
-      if (this.list.filter((swap) => swap.revision === revision).length >= SEATS) return;
+      if (this.committed.has(revision) && this.list.filter((swap) => swap.revision === revision).length >= SEATS) return;
       await sleep(2);
     }
     throw new Error(`revision ${revision} is not applied by every thread after 5 seconds`);
@@ -110,7 +110,6 @@ async function swap(stand, server, swaps, bundles, count, onSwap) {
     await swaps.applied(revision);
     onSwap?.(i + 1);
   }
-  swaps.read();
   const bySeat = {};
   for (const one of swaps.list) {
     if (one.revision < first) continue;
