@@ -2,43 +2,14 @@
 # 42 - proving more than a password: the second factor, its recovery codes, and the password once more before something
 # dangerous.
 . tests/e2e/lib.sh
-mail=$dir/mail
 fresh_server TOLLGATE_MAIL_URL="dir:$mail"
 platform_key=$key
 
-has_letter() { # ADDRESS
-    grep -qls "^To: $1" "$mail"/*.eml
-}
-make_person() { # EMAIL ROLE PASSWORD
-    local code
-    key=$platform_key
-    post /v1/users "{\"email\": \"$1\", \"name\": \"Ada\", \"roles\": [{\"role\": \"$2\"}]}"
-    person=$(field .id)
-    until_true 20 has_letter "$1"
-    code=$(sed '1,/^\r$/d' "$(grep -ls "^To: $1" "$mail"/*.eml)" | base64 -di | grep -oE '^    [A-Za-z0-9_-]{43}' | tr -d ' ')
-    post /v1/auth/password "{\"code\": \"$code\", \"password\": \"$3\"}"
-}
-login() { # EMAIL PASSWORD
-    post /v1/auth/login "{\"email\": \"$1\", \"password\": \"$2\"}"
-}
-code_at() { # SECRET STEPS-FROM-NOW
-    python3 - "$@" <<'END'
-import base64, hashlib, hmac, struct, sys, time
-secret = sys.argv[1] + "=" * (-len(sys.argv[1]) % 8)
-step = int(time.time()) // 30 + int(sys.argv[2])
-mac = hmac.new(base64.b32decode(secret), struct.pack(">q", step), hashlib.sha1).digest()
-at = mac[-1] & 15
-print("%06d" % ((struct.unpack(">I", mac[at:at + 4])[0] & 0x7fffffff) % 1000000))
-END
-}
 second_step() { # TICKET MEMBER VALUE
     post /v1/auth/login/totp "{\"ticket\": \"$1\", \"$2\": \"$3\"}"
 }
 forget_steps() { # as if half a minute had passed
     sql "UPDATE user_totp SET last_step = 0"
-}
-settle() { # not at the very end of a step: the code must still be of it when it arrives
-    [ $(($(date +%s) % 30)) -lt 26 ] || sleep 5
 }
 
 make_person ada@example.com owner "correct horse battery"

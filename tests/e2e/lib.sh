@@ -246,6 +246,37 @@ make_deck() { # NAME CSV-FILE: its id in $deck
     api PUT "/v1/rate-decks/$deck/rates" -H 'Content-Type: text/csv' --data-binary "@$2"
     [ "$status" = 200 ] || echo "# deck $1: $status $body"
 }
+# People need a mailbox: fresh_server TOLLGATE_MAIL_URL="dir:$mail"
+mail=$dir/mail
+has_letter() { # ADDRESS
+    grep -qls "^To: $1" "$mail"/*.eml
+}
+make_person() { # EMAIL ROLE PASSWORD: invited with $platform_key, their id in $person
+    local code
+    key=$platform_key
+    post /v1/users "{\"email\": \"$1\", \"name\": \"Ada\", \"roles\": [{\"role\": \"$2\"}]}"
+    person=$(field .id)
+    until_true 20 has_letter "$1"
+    code=$(sed '1,/^\r$/d' "$(grep -ls "^To: $1" "$mail"/*.eml)" | base64 -di | grep -oE '^    [A-Za-z0-9_-]{43}' | tr -d ' ')
+    post /v1/auth/password "{\"code\": \"$code\", \"password\": \"$3\"}"
+    [ "$status" = 204 ] || echo "# $1 has no password: $status $body"
+}
+login() { # EMAIL PASSWORD
+    post /v1/auth/login "{\"email\": \"$1\", \"password\": \"$2\"}"
+}
+code_at() { # SECRET STEPS-FROM-NOW: what an authenticator shows
+    python3 - "$@" <<'END'
+import base64, hashlib, hmac, struct, sys, time
+secret = sys.argv[1] + "=" * (-len(sys.argv[1]) % 8)
+step = int(time.time()) // 30 + int(sys.argv[2])
+mac = hmac.new(base64.b32decode(secret), struct.pack(">q", step), hashlib.sha1).digest()
+at = mac[-1] & 15
+print("%06d" % ((struct.unpack(">I", mac[at:at + 4])[0] & 0x7fffffff) % 1000000))
+END
+}
+settle() { # not at the very end of a step: the code must still be of it when it arrives
+    [ $(($(date +%s) % 30)) -lt 26 ] || sleep 5
+}
 event() { # EVENT_ID [JQ OBJECT to add]: a call of 61 seconds
     jq -nc --arg id "$1" '{event_id: $id, source: "gw-1", meter: "call.seconds", event_time: "2026-07-15T10:00:00Z",
         quantity: "61", properties: {to: "+12125550100"}} + '"${2:-{\}}"
