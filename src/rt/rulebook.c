@@ -11,6 +11,7 @@
 #include "base/mem.h"
 
 #define SEATS_MAX 512
+#define HELPERS_MAX 3 /* threads that build sets, beside the one that asked */
 
 struct tg_rulebook {
     pthread_mutex_t building; /* held during a swap */
@@ -113,16 +114,55 @@ void tg_rulebook_each(struct tg_rulebook *book, tg_rulebook_view_fn *fn, void *a
 
 /* --- the swap ----------------------------------------------------------------------------------------------------- */
 
-static int build(struct tg_rulestate *state, struct tg_ruleseat **seats, size_t n, struct tg_err *err_r)
+struct building { /* of one state for many seats; by a few threads */
+    struct tg_rulestate *state;
+    struct tg_ruleseat **seats;
+    size_t n;
+    uint64_t began_us;
+    atomic_size_t next;
+    atomic_bool has_failed;
+    struct tg_err err; /* of the one that failed first */
+};
+
+static void *build_sets(void *arg)
 {
-    const uint64_t began_us = tg_clock_mono_us();
-    for (size_t i = 0; i < n; i++) {
+    struct building *b = arg;
+    struct tg_err err;
+    size_t i;
+    while (!atomic_load(&b->has_failed) && (i = atomic_fetch_add(&b->next, 1)) < b->n) {
         struct tg_ruleset *set;
-        if (tg_ruleset_new(state, &set, err_r) != 0)
-            return -1;
-        tg_ruleseat_offer(seats[i], set, began_us);
+        if (tg_ruleset_new(b->state, &set, &err) == 0)
+            tg_ruleseat_offer(b->seats[i], set, b->began_us);
+        else if (!atomic_exchange(&b->has_failed, true))
+            b->err = err;
     }
-    return 0;
+    return NULL;
+}
+
+/* The first set is built alone: what does not load fails there, before any seat has got something, and it leaves the
+ * files compiled for the others. */
+static int build(struct building *b, struct tg_err *err_r)
+{
+    pthread_t helpers[HELPERS_MAX];
+    size_t n_helpers = 0;
+    struct tg_ruleset *set;
+    if (b->n == 0)
+        return 0;
+    if (tg_ruleset_new(b->state, &set, err_r) != 0)
+        return -1;
+    tg_ruleseat_offer(b->seats[0], set, b->began_us);
+    atomic_store(&b->next, 1);
+    while (n_helpers < HELPERS_MAX && n_helpers + 2 < b->n &&
+           pthread_create(&helpers[n_helpers], NULL, build_sets, b) == 0)
+        n_helpers++;
+    build_sets(b);
+    for (size_t i = 0; i < n_helpers; i++)
+        pthread_join(helpers[i], NULL);
+    if (!atomic_load(&b->has_failed))
+        return 0;
+    if (err_r != NULL)
+        *err_r = b->err;
+    return -1;
 }
 
 static void remember(struct tg_rulebook *book, struct tg_rulestate *state)
@@ -140,7 +180,8 @@ int tg_rulebook_set(struct tg_rulebook *book, const struct tg_rulestate *values,
     struct tg_rulestate *state = tg_rulestate_new(values);
     pthread_mutex_lock(&book->building);
     const size_t n = list_seats(book, seats);
-    const int status = build(state, seats, n, err_r);
+    struct building b = {.state = state, .seats = seats, .n = n, .began_us = tg_clock_mono_us()};
+    const int status = build(&b, err_r);
     if (status == 0)
         remember(book, state);
     pthread_mutex_unlock(&book->building);

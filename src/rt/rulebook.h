@@ -1,9 +1,9 @@
 /* rulebook - which rules decide in this process, and giving them to every thread that asks.
  *
- * tg_rulebook_set() builds a set of rule VMs for one seat after the other (rt/ruleseat.h) on a thread that may block,
- * and hands each over as soon as it is built; what fails is told and the old rules go on. Where the rules come from,
- * the database, the disk or the release, is the business of the keeper (charge/rulekeeper.h), which this layer asks by
- * callback.
+ * tg_rulebook_set() builds a set of rule VMs for each seat (rt/ruleseat.h), on a thread that may block and a few that
+ * help it, and hands each over as soon as it is built; what fails is told and the old rules go on. Where the rules come
+ * from, the database, the disk or the release, is the business of the keeper (charge/rulekeeper.h), which this layer
+ * asks by callback.
  *
  * Every function on any thread.
  */
