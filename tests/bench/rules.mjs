@@ -68,8 +68,11 @@ async function publish(stand, server, changes) {
   return (await stand.api(server.port, 'POST', '/v1/rules/bundles', { files, base: 'none', note: 'bench' })).id;
 }
 
-/** µs of a time in the log. */
-const usecsOf = (text) => Date.parse(`${text.slice(0, 23)}Z`) * 1000 + Number(text.slice(23, 26));
+/** µs of a time in the log, which has as many digits as it needs. */
+function usecsOf(text) {
+  const [, seconds, fraction = ''] = /^([^.]*?)(?:\.(\d+))?Z$/.exec(text);
+  return Date.parse(`${seconds}Z`) * 1000 + Number(fraction.padEnd(6, '0'));
+}
 
 /** What the server's log says of swaps: when each seat took which revision, and when that was committed. */
 class Swaps {
