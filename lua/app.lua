@@ -69,6 +69,7 @@ return {
       step_up = true },
     { method = "POST", path = "/v1/roles", operation = users.create_role, permission = "roles:write", step_up = true },
     { method = "GET", path = "/v1/roles", operation = users.roles, permission = "roles:read" },
+    { method = "GET", path = "/v1/roles/{id}", operation = users.role, permission = "roles:read" },
     { method = "PATCH", path = "/v1/roles/{id}", operation = users.change_role, permission = "roles:write",
       step_up = true },
     { method = "DELETE", path = "/v1/roles/{id}", operation = users.delete_role, permission = "roles:write" },

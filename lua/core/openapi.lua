@@ -8,6 +8,7 @@
 --     ids = { id = "co" },                          the ids in the path, by their prefixes
 --     answers = { [201] = shapes.company },         what comes back, by status; false: no body; {…, …}: one of several
 --     once = true,                                  takes Idempotency-Key
+--     etag = true,                                  gives an ETag; a change takes it in If-Match (core/etag.lua)
 --     needs = { number = true },                    parameters that may not be missing
 --     refusals = { [409] = "…" },                   beyond those that follow from the route itself
 --     example = { body = {…} },                     executed by a test
@@ -54,6 +55,7 @@ local REASONS <const> = {
   [404] = "There is no such thing, or none that the caller may know of",
   [405] = "This path has other methods: see Allow",
   [409] = "It does not fit what is there",
+  [412] = "It was changed meanwhile: If-Match names another state",
   [413] = "The body is too large",
   [414] = "The path is longer than 4096 bytes",
   [415] = "Bodies are taken without a Content-Encoding",
@@ -142,6 +144,9 @@ local function parameters_of(route)
   if route.api.once then
     list[#list + 1] = { ["$ref"] = "#/components/parameters/IdempotencyKey" }
   end
+  if route.api.etag and route.api.body then
+    list[#list + 1] = { ["$ref"] = "#/components/parameters/IfMatch" }
+  end
   if route.permission then
     list[#list + 1] = { ["$ref"] = "#/components/parameters/TollgateCompany" }
   end
@@ -186,6 +191,9 @@ local function refusals_of(route)
   if api.once then
     status[#status + 1] = 409
   end
+  if api.etag and api.body then
+    status[#status + 1] = 412
+  end
   local refusals = {}
   for _, number in ipairs(status) do
     refusals[number] = REASONS[number]
@@ -213,6 +221,7 @@ local function answers_of(route)
   for number, shape in pairs(route.api.answers) do
     answers[tostring(number)] = {
       description = shape and shape.json and shape.json.description or REASONS[number], content = contents_of(shape),
+      headers = route.api.etag and { ETag = { ["$ref"] = "#/components/headers/ETag" } } or nil,
     }
   end
   for number, text in pairs(refusals_of(route)) do
@@ -266,6 +275,7 @@ function openapi.document()
     paths = paths,
     components = {
       schemas = { Problem = problem },
+      headers = { ETag = { description = "names this state: for If-Match", schema = { type = "string" } } },
       securitySchemes = {
         key = {
           type = "http", scheme = "bearer", description = "An API key or a session: `Authorization: Bearer <token>`",
@@ -281,6 +291,12 @@ function openapi.document()
           name = "Tollgate-Company", ["in"] = "header", required = false,
           description = "The company to act in: the caller's own, which it is without this header, or one below it.",
           schema = v.id("co").json,
+        },
+        IfMatch = {
+          name = "If-Match", ["in"] = "header", required = false,
+          description = "The ETag of what is to be changed: when somebody else has changed it meanwhile, nothing "
+            .. "happens, and the answer is 412.",
+          schema = { type = "string", minLength = 1 },
         },
         IdempotencyKey = {
           name = "Idempotency-Key", ["in"] = "header", required = false,

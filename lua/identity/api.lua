@@ -72,8 +72,9 @@ return openapi.section("identity", "Companies and keys", {
   companies = {
     summary = "List companies, own and below", query = schema.company_list, answers = { [200] = shapes.page(company) },
   },
-  company = { summary = "One company", ids = { id = "co" }, answers = { [200] = company } },
+  company = { summary = "One company", ids = { id = "co" }, answers = { [200] = company }, etag = true },
   change_company = {
+    etag = true,
     summary = "Change a company below",
     ids = { id = "co" },
     description = "What a company pays (deck, pricing, zone, status) is changed by one above it, never by itself.",

@@ -1,4 +1,5 @@
 --- Requests about companies and keys.
+local etag = require("core.etag")
 local operations = require("operations.service")
 local page = require("core.page")
 local request = require("core.request")
@@ -127,7 +128,7 @@ function handler.company(req)
   if not company then
     return nil, err
   end
-  return 200, show_company(company)
+  return 200, show_company(company), etag.headers(company)
 end
 
 --- PATCH /v1/companies/{id}
@@ -142,11 +143,11 @@ function handler.change_company(req)
     return nil, err
   end
   local company
-  company, err = service.change_company(id, input)
+  company, err = service.change_company(id, input, etag.expected(req))
   if not company then
     return nil, err
   end
-  return 200, show_company(company)
+  return 200, show_company(company), etag.headers(company)
 end
 
 local function held_by_person(actor, company)

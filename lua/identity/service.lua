@@ -4,6 +4,7 @@
 local audit = require("audit.service")
 local decks = require("catalog.service")
 local errors = require("core.errors")
+local etag = require("core.etag")
 local hint = require("core.hint")
 local operations = require("operations.service")
 local permissions = require("identity.permissions")
@@ -164,10 +165,15 @@ local function apply(company, input)
 end
 
 -- In one transaction: the row locked, changed and recorded.
-local function update(tx, id, input)
+local function update(tx, id, input, expected)
   local locked, err = store.company_locked(tx, id)
   if not locked then
     return nil, err or errors.not_found("company")
+  end
+  local same_state
+  same_state, err = etag.check(locked, expected)
+  if not same_state then
+    return nil, err
   end
   local changed, before = apply(locked, input), {}
   for _, field in ipairs(KEPT) do
@@ -183,8 +189,9 @@ local function update(tx, id, input)
 end
 
 --- Changes the fields given; null takes a value away.
+---@param expected integer? the updated_at that it must have
 ---@return table? company, table? err
-function service.change_company(id, input)
+function service.change_company(id, input, expected)
   local company, err = service.company(id)
   if not company then
     return nil, err
@@ -196,7 +203,7 @@ function service.change_company(id, input)
   end
   local done
   done, err = tg.db.transaction(function(tx)
-    return update(tx, id, input)
+    return update(tx, id, input, expected)
   end)
   if errors.is_duplicate(err) then
     return nil, errors.conflict("company_exists", "Another company has this external_ref.")

@@ -21,7 +21,7 @@ local sql <const> = tg.db.declare({
   -- EXISTS, not a join: FOR UPDATE would lock the row of the tree too, which others need to make companies.
   company_locked = [[
     SELECT c.id AS `id:co`, c.name, c.external_ref, c.status, c.timezone, c.country, c.rate_deck_id AS `rate_deck:deck`,
-           c.pricing AS `pricing:json`
+           c.pricing AS `pricing:json`, c.updated_at
       FROM companies c
      WHERE c.id = {id:id}
        AND EXISTS (SELECT 1 FROM company_tree t WHERE t.ancestor_id = {scope} AND t.descendant_id = c.id)

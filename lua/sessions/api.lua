@@ -23,7 +23,7 @@ local signed_in <const> = v.object(signed_in_fields)
 local function signed_in_or_not_yet()
   local fields = { ticket = v.optional(v.described(shapes.text, "for POST /v1/auth/login/totp, within five minutes")) }
   for name, shape in pairs(signed_in_fields) do
-    fields[name] = v.optional(shape)
+    fields[name] = shape.optional and shape or v.optional(shape)
   end
   fields.mfa_required = v.described(shapes.flag, "true: a ticket and nothing else, the second factor is asked for")
   return v.object(fields)

@@ -42,8 +42,9 @@ return openapi.section("users", "People and roles", {
     },
   },
   users = { summary = "List people, own and below", query = schema.user_list, answers = { [200] = shapes.page(user) } },
-  user = { summary = "One person, and their roles", ids = { id = "usr" }, answers = { [200] = user } },
+  user = { summary = "One person, and their roles", ids = { id = "usr" }, answers = { [200] = user }, etag = true },
   change_user = {
+    etag = true,
     summary = "Change somebody: their name, their roles, whether they may sign in",
     description = "`roles` puts these in the place of all that they have in the caller's company and below. Who is "
       .. "disabled is signed out. Nobody changes themselves, or somebody who may do more.",
@@ -65,7 +66,9 @@ return openapi.section("users", "People and roles", {
       }),
     },
   },
+  role = { summary = "One role", ids = { id = "rol" }, answers = { [200] = role }, etag = true },
   change_role = {
+    etag = true,
     summary = "Change a role, for all who have it", ids = { id = "rol" }, body = schema.role_change,
     answers = { [200] = role }, refusals = { [409] = "The company has a role of this name" },
     example = { body = { permissions = tg.json.array({ "usage:read" }) } },

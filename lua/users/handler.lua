@@ -1,5 +1,6 @@
 --- Requests about people, roles and permissions.
 local errors = require("core.errors")
+local etag = require("core.etag")
 local operations = require("operations.service")
 local page = require("core.page")
 local permissions = require("identity.permissions")
@@ -85,7 +86,7 @@ function handler.user(req)
   if not user then
     return nil, err
   end
-  return 200, show_user(user)
+  return 200, show_user(user), etag.headers(user)
 end
 
 --- PATCH /v1/users/{id}
@@ -100,11 +101,11 @@ function handler.change_user(req)
     return nil, err
   end
   local user
-  user, err = service.change_user(id, input, req.principal)
+  user, err = service.change_user(id, input, req.principal, etag.expected(req))
   if not user then
     return nil, err
   end
-  return 200, show_user(user)
+  return 200, show_user(user), etag.headers(user)
 end
 
 --- POST /v1/roles
@@ -143,6 +144,20 @@ function handler.roles(req)
   return 200, body
 end
 
+--- GET /v1/roles/{id}
+function handler.role(req)
+  local id, err = v.path_id(req.params.id, "rol", "role")
+  if not id then
+    return nil, err
+  end
+  local role
+  role, err = service.role(id)
+  if not role then
+    return nil, err
+  end
+  return 200, show_role(role), etag.headers(role)
+end
+
 --- PATCH /v1/roles/{id}
 function handler.change_role(req)
   local id, err = v.path_id(req.params.id, "rol", "role")
@@ -155,11 +170,11 @@ function handler.change_role(req)
     return nil, err
   end
   local role
-  role, err = service.change_role(id, input, req.principal)
+  role, err = service.change_role(id, input, req.principal, etag.expected(req))
   if not role then
     return nil, err
   end
-  return 200, show_role(role)
+  return 200, show_role(role), etag.headers(role)
 end
 
 --- DELETE /v1/roles/{id}

@@ -3,6 +3,7 @@
 -- together. Nobody gives a role that may do more than they may themselves, or changes somebody who may do more.
 local audit = require("audit.service")
 local errors = require("core.errors")
+local etag = require("core.etag")
 local hint = require("core.hint")
 local jobs = require("jobs.service")
 local keys = require("identity.service")
@@ -144,7 +145,8 @@ function service.create_role(input, principal, record)
   return row, err
 end
 
-function service.change_role(id, input, principal)
+---@param expected integer? the updated_at that it must have
+function service.change_role(id, input, principal, expected)
   local role, err = service.role(id)
   if not role then
     return nil, err
@@ -159,10 +161,12 @@ function service.change_role(id, input, principal)
   local changed
   changed, err = tg.db.transaction(function(tx)
     local done, failed = store.update_role(tx, {
-      id = id, name = after.name, permissions = after.permissions, now = tg.time.now(),
+      id = id, name = after.name, permissions = after.permissions, now = tg.time.now(), expected = expected,
     })
     if not done then
       return nil, failed
+    elseif done == 0 then
+      return nil, etag.CHANGED
     end
     return audit.record(tx, { action = "users.change_role", object = id, before = before, after = after })
   end)
@@ -364,7 +368,8 @@ local function record_change(tx, user, input, list)
 end
 
 --- Changes a user. Who is disabled is signed out at once.
-function service.change_user(id, input, principal)
+---@param expected integer? the updated_at that the user must have
+function service.change_user(id, input, principal, expected)
   local user, err = service.user(id)
   if not user then
     return nil, err
@@ -385,8 +390,11 @@ function service.change_user(id, input, principal)
   local done
   done, err = tg.db.transaction(function(tx)
     local changed, failed = store.update_user(tx, {
-      id = id, name = input.name or user.name, status = input.status or user.status, now = now,
+      id = id, name = input.name or user.name, status = input.status or user.status, now = now, expected = expected,
     })
+    if changed == 0 then
+      return nil, etag.CHANGED
+    end
     if changed and list then
       changed, failed = store.replace_assignments(tx, id, list, now)
     end

@@ -37,7 +37,7 @@ local sql <const> = tg.db.declare({
   update_user = [[
     UPDATE users u JOIN company_tree t ON t.ancestor_id = {scope} AND t.descendant_id = u.company_id
        SET u.name = {name}, u.status = {status}, u.updated_at = {now:time}
-     WHERE u.id = {id:id}]],
+     WHERE u.id = {id:id} AND ({expected:time} IS NULL OR u.updated_at = {expected:time})]],
   end_sessions = [[
     UPDATE sessions s JOIN company_tree t ON t.ancestor_id = {scope} AND t.descendant_id = s.company_id
        SET s.revoked_at = {now:time} WHERE s.user_id = {user:id} AND s.revoked_at IS NULL]],
@@ -53,7 +53,7 @@ local sql <const> = tg.db.declare({
   update_role = [[
     UPDATE roles r JOIN company_tree t ON t.ancestor_id = {scope} AND t.descendant_id = r.company_id
        SET r.name = {name}, r.permissions = {permissions:json}, r.updated_at = {now:time}
-     WHERE r.id = {id:id}]],
+     WHERE r.id = {id:id} AND ({expected:time} IS NULL OR r.updated_at = {expected:time})]],
   delete_role = [[
     DELETE r FROM roles r JOIN company_tree t ON t.ancestor_id = {scope} AND t.descendant_id = r.company_id
      WHERE r.id = {id:id} AND NOT EXISTS (SELECT 1 FROM role_assignments a WHERE a.role_id = r.id)]],

@@ -94,6 +94,33 @@ is "$status" 204 "and signs out from there"
 api GET /v1/me
 is "$status" 401 "everywhere"
 
+# --- two who edit the same thing
+key=$platform_key
+api GET "/v1/companies/$north"
+etag=$(header etag)
+edit() { # PATH JSON ETAG
+    api PATCH "$1" -H 'Content-Type: application/json' -d "$2" -H "If-Match: $3"
+}
+edit "/v1/companies/$north" '{"name": "north one"}' "$etag"
+is "$status $(field .name)" "200 north one" "the first changes what was read"
+newer=$(header etag)
+edit "/v1/companies/$north" '{"name": "north two"}' "$etag"
+problem 412 precondition_failed "the second is told that it has changed"
+api GET "/v1/companies/$north"
+is "$(field .name) $(header etag)" "north one $newer" "and has changed nothing"
+post /v1/roles '{"name": "edited", "permissions": ["usage:read"]}'
+role=$(field .id)
+for path in "/v1/users/$ada" "/v1/roles/$role"; do
+    api GET "$path"
+    etag=$(header etag)
+    edit "$path" '{"name": "one"}' "$etag"
+    is "$status" 200 "${path%/*}: the first"
+    edit "$path" '{"name": "two"}' "$etag"
+    problem 412 precondition_failed "… the second"
+    edit "$path" '{"name": "three"}' '*'
+    is "$status" 200 "… and who does not mind"
+done
+
 # --- signing out
 browser POST /v1/auth/logout -H "X-CSRF-Token: $csrf"
 like "$status $(header set-cookie)" '^204 tollgate=; Path=/; Max-Age=0;' "the browser forgets its cookie"
