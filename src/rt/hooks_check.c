@@ -16,7 +16,6 @@
 
 #define DEPTH_MAX 16
 #define VALUES_MAX 100000 /* the same table may stand in many places: no limit looks into a C function */
-#define VALUES_MAX 100000 /* a table that is in many places is looked at in each of them */
 #define STACK_SLOTS (4 * DEPTH_MAX)
 
 struct check {
@@ -171,8 +170,6 @@ static bool check_entry(struct check *c, uint32_t type, int key)
 {
     if (++c->n_values > VALUES_MAX)
         return fail(c, NULL, "is one value too many, more than %d", VALUES_MAX);
-    if (++c->n_values > VALUES_MAX)
-        return fail(c, NULL, "is one value too many: at most %d", VALUES_MAX);
     if (is_plainly(c, &c->hooks->nodes[type], key + 1))
         return true;
     if (c->depth == DEPTH_MAX)

@@ -167,6 +167,9 @@ TEST(a_few_tables_in_many_places_are_too_many_values)
                        "(function() local t = {} for _ = 1, 12 do t = {t, t, t, t, t, t, t, t} end return t end)()",
                        TG_HOOKS_RESULT),
                  "is one value too many, more than 100000");
+    is_str(fault("'any'", "(function() local t = {} for i = 1, 100000 do t[i] = i end return t end)()",
+                 TG_HOOKS_RESULT),
+           "");
 }
 
 TEST(frozen_tables_are_right_and_come_out_plain)
