@@ -74,7 +74,7 @@ static uint8_t read_days(lua_State *L, int window, uint8_t absent, const char *n
     (void)tg_frozen_open(L, -1);
     if (type == LUA_TNIL)
         days = absent;
-    else if (type != LUA_TTABLE)
+    else if (type != LUA_TTABLE || lua_rawlen(L, -1) > 7) /* longer ones take time in which no limit looks */
         luaL_error(L, "windows.%s.days: a list of 1 (Monday) to 7 expected", name);
     else
         for (lua_Integer i = 1, n = (lua_Integer)lua_rawlen(L, -1); i <= n; i++) {
