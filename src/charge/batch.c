@@ -201,8 +201,10 @@ static void rate(struct tg_batch *b, struct tg_batch_work *work)
 {
     struct tg_batch_company *company = &b->companies[work->company];
     work->rating_at = (uint32_t)b->ratings.len;
-    if (!tg_rate_usage(company->limits_met < LIMITS_MET_MAX ? b->rules : NULL, &company->plan, work->event,
-                       &b->ratings)) {
+    const bool is_asked = company->limits_met < LIMITS_MET_MAX;
+    if (!is_asked && b->rules != NULL)
+        tg_ruleset_count_refused(b->rules, "pricing.rate_usage");
+    if (!tg_rate_usage(is_asked ? b->rules : NULL, &company->plan, work->event, &b->ratings)) {
         company->limits_met++;
         b->rules = b->get_rules(b->rules_arg);
     }

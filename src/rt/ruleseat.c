@@ -274,6 +274,13 @@ static void count(struct tg_ruleset *set, const char *hook, int status, bool is_
     add(&t->total_usecs, usecs);
 }
 
+/* A revision is judged by these, too: of rules that always meet a limit few calls are made, and most refused. */
+void tg_ruleset_count_refused(struct tg_ruleset *set, const char *hook)
+{
+    if (set->seat != NULL)
+        count(set, hook, -1, true, 0);
+}
+
 struct pushing { /* tells a fault of the caller's input from one of the rule */
     tg_rules_push_fn *push;
     void *arg;
@@ -295,8 +302,10 @@ int tg_ruleset_call(struct tg_ruleset *set, const char *hook, const struct tg_ru
     struct tg_rules_report own, *report = report_r != NULL ? report_r : &own;
     if (set->is_lost)
         return tg_err_set(err_r, TG_ERR_BUSY, "the rules this began with have been replaced too often; begin again");
-    if (set->live == NULL)
+    if (tg_ruleset_is_spoilt(set)) {
+        tg_ruleset_count_refused(set, hook);
         return tg_err_set(err_r, TG_ERR_BUSY, "the rules are being loaded again");
+    }
     const struct tg_shadow_pair pair = {set->live, set->candidate, set->state->candidate_revision,
                                         set->state->share_ppm};
     const int status = set->seat == NULL

@@ -60,6 +60,8 @@ const char *tg_ruleset_bundle(const struct tg_ruleset *set); /* its id, hex */
 int tg_ruleset_call(struct tg_ruleset *set, const char *hook, const struct tg_rules_snapshot *snap,
                     tg_rules_push_fn *push, void *push_arg, tg_rules_read_fn *read, void *read_arg,
                     struct tg_rules_report *report_r, struct tg_err *err_r) TG_MUST_CHECK;
+/* Counts a call that the caller does not make, because the rule has just met limits: it has failed all the same. */
+void tg_ruleset_count_refused(struct tg_ruleset *set, const char *hook);
 /* Where the rules' log lines go instead of into the log; for a set of no seat. */
 void tg_ruleset_set_log(struct tg_ruleset *set, struct tg_strbuf *log);
 /* Whether calls can only answer BUSY. */

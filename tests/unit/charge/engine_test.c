@@ -335,6 +335,13 @@ static void check_rule(struct tg_engine *engine, struct tg_loop *loop, const cha
     tg_luasource_unref(&src);
 }
 
+static void add_failures(const struct tg_ruleseat_view *view, void *arg)
+{
+    for (size_t i = 0; i < view->n_hooks; i++)
+        if (strcmp(view->hooks[i].hook, "pricing.rate_usage") == 0)
+            *(int64_t *)arg += (int64_t)view->hooks[i].failures;
+}
+
 TEST(swapped_rules_price_the_next_batch_and_a_rule_that_fails_parks_the_event)
 {
     struct tg_engine *engine = engine_begin();
@@ -361,6 +368,9 @@ TEST(swapped_rules_price_the_next_batch_and_a_rule_that_fails_parks_the_event)
     contains(ask(engine, loop, world.agency, body), "\"failed\":12");
     ok(tg_clock_mono_us() - started_us < 1000000, "a batch does not wait for each of them");
     contains(DB_TEXT("SELECT rating FROM usage_events WHERE event_id = 'loop11'"), "does not keep its limits");
+    int64_t failures = 0;
+    tg_rulebook_each(world.book, add_failures, &failures);
+    is_int(failures, 18); /* also those of which the rule was not asked any more */
     struct tg_luasource *broken = source_with("this is no Lua");
     is_int(rules_set(broken, 1, &err), -1);
     contains(err.text, "pricing/rules.lua:2");

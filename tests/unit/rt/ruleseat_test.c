@@ -161,6 +161,9 @@ TEST(a_vm_that_met_a_limit_is_mended_in_place_or_on_a_worker)
     ok(tg_ruleset_is_spoilt(set), "spoilt");
     is_int(count_of("a.loop").total_limits, 1);
     is_int(count_of("a.loop").failures, 1);
+    is_str(say(set, "a.say"), "busy: the rules are being loaded again");
+    is_int(count_of("a.say").calls, 1); /* refused, and failed all the same */
+    is_int(count_of("a.say").failures, 1);
     ok(tg_ruleset_mend(set, &err) == 0, "%s", err.text);
     is_str(say(set, "a.say"), "oneone");
     contains(say(set, "a.loop"), "busy: ");
