@@ -76,7 +76,10 @@ static void on_count(lua_State *L, lua_Debug *ar)
     if (rules->caps.killed || is_over(rules, now_us)) {
         rules->caps.killed = true;
         lua_sethook(L, on_count, LUA_MASKCOUNT, 1);
-        luaL_error(L, "the rule ran longer than %d ms", (int)(rules->budget_us / 1000));
+        luaL_where(L, 0); /* in a hook that is the function it interrupts, which luaL_error would not name */
+        lua_pushfstring(L, "the rule ran longer than %d ms", (int)(rules->budget_us / 1000));
+        lua_concat(L, 2);
+        lua_error(L);
     }
     if (now_us - rules->looked_us > SLOW_US)
         rules->hook_count = HOOK_COUNT_SLOW;

@@ -64,7 +64,7 @@ TEST(a_broken_file_is_refused_with_its_name_and_line)
         {"x = 1", "a/rules.lua:1: the environment of rules is read-only"},
         {"return os.time()", "a/rules.lua:1: the environment of rules has no 'os'"},
         {"\x1bLua", "a/rules.lua:1: compiled Lua is refused"},
-        {"while true do end", "ran longer than 2000 ms"},
+        {"while true do end", "a/rules.lua:1: the rule ran longer than 2000 ms"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct tg_err err = {.code = TG_ERR_NONE};
