@@ -9,7 +9,7 @@
 static struct tg_loop *loop;
 static struct tg_ruleseat *seat;
 static struct tg_rulekeeper *keeper;
-static char dir[64];
+static char dir[80];
 
 /* A release whose own rule says `text`; it has one file. */
 static struct tg_luasource *release_saying(const char *text)
@@ -79,7 +79,7 @@ static const char *say(void)
     struct tg_ruleset *set = tg_ruleseat_current(seat);
     if (set == NULL || tg_ruleset_call(set, "a.say", &(struct tg_rules_snapshot){0}, push_nothing, NULL, read_text,
                                        text, NULL, &err) != 0)
-        snprintf(text, sizeof(text), "%s", set == NULL ? "no rules" : err.text);
+        snprintf(text, sizeof(text), "%.63s", set == NULL ? "no rules" : err.text);
     return text;
 }
 
