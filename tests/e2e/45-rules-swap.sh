@@ -1,5 +1,7 @@
 # 45 - rules change while two servers run: what the database says decides on every thread of both, and nobody is mixed.
 . tests/e2e/lib.sh
+pid_b=
+trap '[ -z "$pid_b" ] || kill -KILL "$pid_b" 2>/dev/null; on_exit' EXIT
 lua_dir=$dir/lua
 cp -r lua "$lua_dir"
 # /v1/hello asks the rule twice, and waits for the database in between.
