@@ -16,7 +16,7 @@ function handler.begin(req)
     return nil, err
   end
   local user
-  user, err = users.user(req.principal.actor)
+  user, err = users.own_user(req.principal.actor)
   if not user then
     return nil, err
   end

@@ -1,0 +1,86 @@
+local code = require("totp.code")
+local handler = require("totp.handler")
+local script = require("helper")
+
+local ids = script.ids
+local SECRET <const> = "12345678901234567890"
+local PASSWORD <const> = "correct horse battery"
+local AWAY <const> = { code = "upstream" }
+
+local function request(body)
+  return script.request({
+    body = body, principal = { company = ids.child, actor = ids.user, session = ids.session },
+  })
+end
+
+local function sealed()
+  return { sealed = tg.secrets.seal(SECRET, "totp/" .. ids.user:match("_(%w+)$")) }
+end
+
+local function expect_password()
+  for _ = 1, 2 do
+    script.expect("make_bucket", 0)
+    script.expect("take_attempt", 1)
+  end
+  script.expect("password_of", { password_hash = tg.crypto.argon2id(PASSWORD) })
+end
+
+describe("requests about a second factor", function()
+  after_each(script.finish)
+
+  it("need somebody who has signed in", function()
+    for _, name in ipairs({ "begin", "confirm", "renew_codes", "disable" }) do
+      local status, err = handler[name](script.request({ body = {} }))
+      assert.is_nil(status)
+      assert.equal("denied", err.code)
+    end
+  end)
+
+  it("show the secret when it is begun, and let nobody keep the answer", function()
+    script.expect("own_user", { id = ids.user, email = "ada@example.com" })
+    script.expect("begin", 1)
+    script.expect("locked", { state = "pending", last_step = 0 })
+    script.expect("put", 1)
+    local status, body, headers = handler.begin(request())
+    assert.equal(200, status)
+    assert.truthy(body.uri:find("ada%40example.com?secret=" .. body.secret, 1, true))
+    assert.equal("no-store", headers["cache-control"])
+    script.expect("own_user", nil, AWAY)
+    assert.same({ nil, AWAY }, { handler.begin(request()) })
+  end)
+
+  it("show recovery codes when it is confirmed, and when others are wanted", function()
+    local now_code <const> = code.at(SECRET, code.step(tg.time.now()))
+    script.expect("locked", { state = "pending", last_step = 0 })
+    script.expect("get", sealed())
+    script.expect("confirm", 1)
+    script.expect("delete_codes", 0)
+    for _ = 1, 10 do
+      script.expect("insert_code", 1)
+    end
+    local status, body, headers = handler.confirm(request({ code = now_code }))
+    assert.equal(200, status)
+    assert.equal(10, #body.recovery_codes)
+    assert.equal("no-store", headers["cache-control"])
+    script.expect("state", nil)
+    assert.equal("totp_off", select(2, handler.renew_codes(request())).type)
+    for _, bad in ipairs({ "12345", "1234567", "abcdef", 123456 }) do
+      assert.equal("invalid_input", select(2, handler.confirm(request({ code = bad }))).type)
+    end
+  end)
+
+  it("turn it off with the password only", function()
+    expect_password()
+    local status, err = handler.disable(request({ password = "wrong" }))
+    assert.is_nil(status)
+    assert.equal("/password", err.errors[1].pointer)
+    expect_password()
+    script.expect("forget_failures", 1)
+    script.expect("give_back", 1)
+    script.expect("locked", { state = "on" })
+    for _, name in ipairs({ "delete", "delete_codes", "forget" }) do
+      script.expect(name, 1)
+    end
+    assert.equal(204, handler.disable(request({ password = PASSWORD })))
+  end)
+end)
