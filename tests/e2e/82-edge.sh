@@ -46,6 +46,7 @@ if [ -n "$user" ]; then
     is "$(awk '$1 == "Gid:" { print $2, $3, $4 }' "/proc/$server_pid/status")" "$(id -g mysql) $(id -g mysql) $(id -g mysql)" \
         "… of its group"
     is "$(awk '$1 == "CapEff:" { print $2 }' "/proc/$server_pid/status")" 0000000000000000 "… with no capability left"
+    is "$(stat -c %U "/proc/$server_pid/environ")" root "… and its memory is nobody's to read, nor to dump"
     "$TOLLGATE" reload --conf "$dir/h2o.conf" >"$dir/reload.out" 2>&1
     is "$?" 0 "… and reloads its certificates and its code all the same"
     cat "$dir/reload.out" >&2
