@@ -8,6 +8,7 @@ local health = require("health.service")
 local openapi = require("core.openapi")
 local sessions_service = require("sessions.service")
 
+local approvals = openapi.feature("approvals")
 local audit = openapi.feature("audit")
 local catalog = openapi.feature("catalog")
 local charging = openapi.feature("charging")
@@ -115,6 +116,12 @@ return {
     { method = "GET", path = "/v1/wallets/{id}", operation = charging.wallet, permission = "wallets:read" },
     { method = "GET", path = "/v1/wallets/{id}/entries", operation = charging.entries, permission = "wallets:read" },
 
+    { method = "GET", path = "/v1/approvals", operation = approvals.approvals, permission = "approvals:read" },
+    { method = "GET", path = "/v1/approvals/{id}", operation = approvals.approval, permission = "approvals:read" },
+    { method = "POST", path = "/v1/approvals/{id}/approve", operation = approvals.approve,
+      permission = "approvals:write", step_up = true },
+    { method = "POST", path = "/v1/approvals/{id}/refuse", operation = approvals.refuse,
+      permission = "approvals:write" },
     { method = "GET", path = "/v1/audit-log", operation = audit.entries, permission = "audit:read" },
     { method = "GET", path = "/v1/audit-log/export", operation = audit.export, permission = "audit:read" },
     { method = "GET", path = "/v1/audit-log/{id}", operation = audit.entry, permission = "audit:read" },

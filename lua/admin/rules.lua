@@ -12,6 +12,8 @@ local FLOWS <const> = {
   ["rules.activate"] = { own = "refused" },
   refund = { own = "stay", limit = true },
   credit_limit = { own = "stay", limit = true },
+  wallet_correction = { own = "stay", limit = true },
+  company_suspend = { own = "stay" },
 }
 
 local FINAL <const> = { approved = true, refused = true, cancelled = true, expired = true }
@@ -184,6 +186,16 @@ return {
       name = "a raised limit without an amount needs a second person",
       input = { flow = "credit_limit", state = "proposed", event = { type = "submit", actor = "usr_a" } },
       want = { state = "proposed", reason = "second_person" },
+    },
+    {
+      name = "who asks to suspend a company waits for somebody else",
+      input = approve("company_suspend", "key_author", { alone = false }),
+      want = { state = "proposed", done = false, reason = "reviewer_is_author" },
+    },
+    {
+      name = "or gives the password again, when nobody else could approve",
+      input = approve("company_suspend", "key_author", { alone = true, reauthenticated = true }),
+      want = { state = "approved", done = true, reason = "author_is_alone" },
     },
     {
       name = "a flow that nobody wrote is a mistake",

@@ -29,7 +29,7 @@ end
 --- Records a write, as a part of it.
 ---@param tx table? the transaction of the effect; nil: the row stands alone
 ---@param entry {action: string, object: string?, before: table?, after: table?, company: string?, actor: string?}
----  company and actor only where nobody is signed in yet
+---  company only where nobody is signed in yet; the actor is whoever asks, or tg.locals().actor, for whom they do it
 ---@return integer? written, table? err
 function service.record(tx, entry)
   local context, locals = tg.context(), tg.locals()
@@ -40,7 +40,8 @@ function service.record(tx, entry)
   locals.recorded = true
   return store.record(tx, {
     company = context.company or entry.company, id = tg.id.new("aud"), now = tg.time.now(),
-    actor = entry.actor or context.actor or "", session = locals.session, address = locals.address or "",
+    actor = entry.actor or locals.actor or context.actor or "", session = locals.session,
+    address = locals.address or "",
     request = context.request_id or "", action = entry.action, object = entry.object or "",
     before = before and clean.copy(before), after = after and clean.copy(after),
   })
@@ -99,12 +100,12 @@ end
 ---@param attempt {method: string, path: string, status: integer, address: string, more: integer}
 ---@param err table? what the handler said; its `object` is what the attempt was on
 function service.refused(attempt, err)
-  local context = tg.context()
+  local context, object = tg.context(), err and err.object or ""
   local recorded, failed = store.record_refused({
     company = context.company, id = tg.id.new("aud"), now = tg.time.now(), actor = context.actor or "",
     address = attempt.address, request = context.request_id,
     action = operation_of[attempt.method .. " " .. attempt.path] or attempt.path,
-    object = err and err.object or "",
+    object = object, user = tg.id.is(object, "usr") and object or nil,
     after = {
       status = attempt.status, type = err and err.type, not_recorded_before = attempt.more > 0 and attempt.more or nil,
     },

@@ -25,7 +25,8 @@ local sql <const> = tg.db.declare({
     sql = [[
       INSERT INTO audit_log (company_id, id, at, actor, session_id, address, request_id, action, object, outcome,
                              before_state, after_state)
-      SELECT COALESCE({company:id}, (SELECT u.company_id FROM users u WHERE u.email_folded = {object}),
+      SELECT COALESCE({company:id}, (SELECT u.company_id FROM users u WHERE u.id = {user:id}),
+                      (SELECT u.company_id FROM users u WHERE u.email_folded = {object}),
                       (SELECT MIN(c.id) FROM companies c WHERE c.parent_id IS NULL)),
              {id:id}, {now:time}, {actor}, NULL, {address}, {request}, {action}, {object}, 'refused', NULL,
              {after:json}]],

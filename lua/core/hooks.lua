@@ -575,7 +575,7 @@ hooks["alerts.evaluate"] = {
 hooks["admin.step"] = {
   summary = "An approval is in this state and this happened: which state is next?",
   input = record({
-    flow = a("string", "rules.activate, refund, credit_limit"),
+    flow = a("string", "rules.activate, company_suspend, refund, credit_limit, wallet_correction"),
     state = a("string", "\"proposed\" is the first of each flow"),
     event = open({
       type = one_of({ "submit", "approve", "reject", "cancel", "tick" }),
@@ -601,7 +601,7 @@ hooks["admin.step"] = {
     })),
   }),
   on_failure = "refuse", says = "The state stays; whoever asked is told.",
-  budget_us = 500, asked_by = "rules/service.lua",
+  budget_us = 500, asked_by = "approvals/service.lua",
 }
 
 return hooks

@@ -1,4 +1,5 @@
 --- What callers may rely on: companies and keys.
+local approvals = require("approvals.schema")
 local openapi = require("core.openapi")
 local schema = require("identity.schema")
 local shapes = require("core.shapes")
@@ -77,9 +78,10 @@ return openapi.section("identity", "Companies and keys", {
     etag = true,
     summary = "Change a company below",
     ids = { id = "co" },
-    description = "What a company pays (deck, pricing, zone, status) is changed by one above it, never by itself.",
+    description = "What a company pays (deck, pricing, zone, status) is changed by one above it, never by itself. To "
+      .. "suspend one needs a second person: 202, and nothing has happened before somebody approves.",
     body = schema.company_change,
-    answers = { [200] = company },
+    answers = { [200] = company, [202] = approvals.approval },
     refusals = { [409] = "The external_ref is taken" },
     example = { body = { name = "Acme Support GmbH", pricing = { charge_decimals = 4, rounding = "half_even" } } },
   },

@@ -1,4 +1,5 @@
 --- Requests about companies and keys.
+local approvals = require("approvals.service")
 local etag = require("core.etag")
 local operations = require("operations.service")
 local page = require("core.page")
@@ -7,6 +8,7 @@ local schema = require("identity.schema")
 local service = require("identity.service")
 local sessions = require("sessions.service")
 local show = require("core.show")
+local show_approval = require("approvals.show")
 local totp = require("totp.service")
 local users = require("users.service")
 local v = require("core.validate")
@@ -131,6 +133,38 @@ function handler.company(req)
   return 200, show_company(company), etag.headers(company)
 end
 
+-- To suspend a company needs a second person, when there is one. The reason why not; or an approval that waits.
+local function review(id, input, expected, principal)
+  if input.status ~= "suspended" then
+    return true
+  end
+  local company, err = service.changeable(id, input)
+  local as_expected
+  if company then
+    as_expected, err = etag.check(company, expected)
+  end
+  if not as_expected then
+    return nil, err
+  elseif company.status == "suspended" then
+    return true
+  end
+  local flow <const> = "company_suspend"
+  local decision, reason = approvals.review({
+    flow = flow, permission = "companies:write", actor = principal.actor, author = principal.actor,
+  })
+  if decision == "now" then
+    return true, reason ~= "" and reason or nil
+  elseif not decision then
+    return nil, reason
+  end
+  local proposal = { operation = "identity.change_company", flow = flow, object = id, input = input }
+  local approval
+  approval, err = approvals.propose(proposal, principal.actor, function()
+    return true
+  end)
+  return approval, err
+end
+
 --- PATCH /v1/companies/{id}
 function handler.change_company(req)
   local id, err = v.path_id(req.params.id, "co", "company")
@@ -142,8 +176,15 @@ function handler.change_company(req)
   if not input then
     return nil, err
   end
+  local expected = etag.expected(req)
+  local reviewed, reason = review(id, input, expected, req.principal)
+  if not reviewed then
+    return nil, reason
+  elseif reviewed ~= true then
+    return 202, show_approval(reviewed), { location = "/v1/approvals/" .. reviewed.id }
+  end
   local company
-  company, err = service.change_company(id, input, etag.expected(req))
+  company, err = service.change_company(id, input, expected, reason)
   if not company then
     return nil, err
   end

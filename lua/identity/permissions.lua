@@ -2,6 +2,8 @@
 local permissions = {}
 
 local MEANING <const> = {
+  ["approvals:read"] = "see what waits for a second person, and what became of it",
+  ["approvals:write"] = "approve or refuse what one may do oneself",
   ["audit:read"] = "see who did what",
   ["companies:read"] = "see own company and those below",
   ["companies:write"] = "create companies below and change them",

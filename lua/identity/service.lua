@@ -165,7 +165,7 @@ local function apply(company, input)
 end
 
 -- In one transaction: the row locked, changed and recorded.
-local function update(tx, id, input, expected)
+local function update(tx, id, input, expected, review, record)
   local locked, err = store.company_locked(tx, id)
   if not locked then
     return nil, err or errors.not_found("company")
@@ -184,26 +184,41 @@ local function update(tx, id, input, expected)
   if not done then
     return nil, err
   end
-  changed.id, changed.now = nil, nil
-  return audit.record(tx, { action = "identity.change_company", object = id, before = before, after = changed })
+  changed.id, changed.now, changed.review = nil, nil, review
+  done, err = audit.record(tx, {
+    action = "identity.change_company", object = id, before = before, after = changed,
+  })
+  if done and record then
+    done, err = record(tx, { id = id, name = changed.name, status = changed.status })
+  end
+  return done, err
 end
 
---- Changes the fields given; null takes a value away.
----@param expected integer? the updated_at that it must have
----@return table? company, table? err
-function service.change_company(id, input, expected)
+--- May the caller change the company like this? What needs a second person is asked for only if it may.
+---@return table? company as it is, table? err
+function service.changeable(id, input)
   local company, err = service.company(id)
   if not company then
     return nil, err
   end
   local allowed
   allowed, err = check_change(company, input)
-  if not allowed then
+  return allowed and company, err
+end
+
+--- Changes the fields given; null takes a value away.
+---@param expected integer? the updated_at that it must have
+---@param review string? why no second person had to approve, or who did
+---@param record (fun(tx: table, row: table): any, table?)? last thing in the transaction
+---@return table? company, table? err
+function service.change_company(id, input, expected, review, record)
+  local company, err = service.changeable(id, input)
+  if not company then
     return nil, err
   end
   local done
   done, err = tg.db.transaction(function(tx)
-    return update(tx, id, input, expected)
+    return update(tx, id, input, expected, review, record)
   end)
   if errors.is_duplicate(err) then
     return nil, errors.conflict("company_exists", "Another company has this external_ref.")

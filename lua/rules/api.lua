@@ -1,4 +1,5 @@
 --- What callers may rely on: rules.
+local approvals = require("approvals.schema")
 local openapi = require("core.openapi")
 local schema = require("rules.schema")
 local shapes = require("core.shapes")
@@ -144,11 +145,11 @@ local operations <const> = {
   },
   activate = {
     summary = "Make a bundle the one that decides",
-    description = "Who wrote it does not activate it, unless nobody else may. With a `gate`, only when what the shadow "
-      .. "(or a backtest) has found stays inside it.",
-    body = schema.activate, answers = { [200] = activated }, once = true,
+    description = "Who wrote it does not activate it, unless nobody else may: 202, and it waits for somebody who "
+      .. "approves. With a `gate`, only when what the shadow (or a backtest) has found stays inside it.",
+    body = schema.activate, answers = { [200] = activated, [202] = approvals.approval }, once = true,
     refusals = {
-      [403] = "The key lacks the permission, or the review refuses: `reviewer_is_author`", [409] = MOVED,
+      [403] = "The permission is missing, or the review refuses", [409] = MOVED,
       [422] = "Refused: `errors` names the fields, or `reasons` what the gate demands and is not so",
     },
   },

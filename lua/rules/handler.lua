@@ -1,4 +1,5 @@
 --- Requests about rules. They are the platform's: for a company below it nothing is here.
+local approvals = require("approvals.service")
 local bundles = require("rules.bundles")
 local errors = require("core.errors")
 local identity = require("identity.service")
@@ -9,6 +10,7 @@ local request = require("core.request")
 local schema = require("rules.schema")
 local service = require("rules.service")
 local show = require("core.show")
+local show_approval = require("approvals.show")
 local v = require("core.validate")
 
 local handler = {}
@@ -192,8 +194,37 @@ local function change(shape, route, work)
   end
 end
 
+-- Activates, or leaves it to a second person.
+local function activate(req, input, record)
+  local actor <const> = req.principal.actor
+  local result, err = service.activate(input, actor, function(tx, row)
+    return record(tx, 200, row)
+  end)
+  if result then
+    return 200, result
+  elseif not err.proposal then
+    return nil, err
+  end
+  local approval
+  approval, err = approvals.propose(err.proposal, actor, function(tx, row)
+    return record(tx, 202, show_approval(row))
+  end)
+  if not approval then
+    return nil, err
+  end
+  return 202, show_approval(approval), { location = "/v1/approvals/" .. approval.id }
+end
+
 --- PUT /v1/rules/active
-handler.activate = change(schema.activate, "PUT /v1/rules/active", service.activate)
+function handler.activate(req)
+  local input, err = request.body(req, schema.activate)
+  if not input then
+    return nil, err
+  end
+  return answer(req, operations.once(req, "PUT /v1/rules/active", function(record)
+    return activate(req, input, record)
+  end))
+end
 
 --- POST /v1/rules/rollback
 handler.roll_back = change(schema.roll_back, "POST /v1/rules/rollback", service.roll_back)

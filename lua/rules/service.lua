@@ -3,6 +3,7 @@
 -- of two at once one is told. Nodes learn of it by a hint, or look themselves every two seconds
 -- (src/charge/rulekeeper.h). Before that a bundle can be tried: on one input, on a share of the live calls (shadow),
 -- on a period of the past (backtest, rules/jobs.lua).
+local approvals = require("approvals.service")
 local audit = require("audit.service")
 local bundles = require("rules.bundles")
 local catalog = require("catalog.service")
@@ -15,7 +16,6 @@ local operations = require("operations.service")
 local report = require("rules.report")
 local schema = require("rules.schema")
 local store = require("rules.store")
-local users = require("users.service")
 
 local service = {}
 
@@ -105,50 +105,24 @@ local function pass_gate(gate, id)
   return { demanded = gate, found = { calls = found.calls, errors = found.errors } }
 end
 
-local SAYS <const> = {
-  reviewer_is_author = "Who wrote a bundle does not activate it: somebody else with rules:activate must.",
-}
-
--- Keys and people beside the actor that could activate.
-local function others_who_may(actor)
-  local keys, err = identity.others_who_may(ACTIVATE, actor)
-  if not keys then
-    return nil, err
-  end
-  local people
-  people, err = users.others_who_may(ACTIVATE, actor)
-  return people and keys + people, err
-end
-
--- A second person looks at what decides. The flow itself is a rule; when it fails, nothing is activated.
+-- A second person looks at what decides: somebody else than its author, or whoever approves it.
 ---@return string? detail for the history, table? err
-local function review(bundle, actor)
+local function review(bundle, input, actor)
   if not bundle.author then
     return ""
   end
-  local others, err = others_who_may(actor)
-  if not others then
-    return nil, err
-  end
-  local step
-  step, err = tg.rules.call("admin.step", {
-    flow = "rules.activate", state = "proposed",
-    event = { type = "approve", actor = actor, author = bundle.author, alone = others == 0, at = tg.time.now() },
+  local decision, reason = approvals.review({
+    flow = "rules.activate", permission = ACTIVATE, actor = actor, author = bundle.author,
   })
-  if not step and err.code == "busy" then
-    return nil, err -- the rules are being loaded again
-  elseif not step then
-    tg.log.error("rules_review_failed", { bundle = bundle.id, error = err.detail })
-    local detail <const> = "The rule admin.step failed, so nobody has approved it. A rollback asks no rule."
-    return nil, { code = "denied", type = "review_failed", detail = detail }
-  elseif step.state ~= "approved" then
-    local reason = step.reason or "refused"
-    return nil, {
-      code = "denied", type = reason,
-      detail = SAYS[reason] or ("The review answers %s: %s."):format(step.state, reason),
-    }
+  if decision == "now" then
+    return reason
+  elseif not decision then
+    return nil, reason
   end
-  return step.reason or ""
+  return nil, {
+    code = "denied", type = reason, detail = "Who wrote a bundle does not activate it: somebody else must.",
+    proposal = { operation = "rules.activate", flow = "rules.activate", object = bundle.id, input = input },
+  }
 end
 
 -- Sets the slot in a transaction that ends with `record`, then tells the nodes.
@@ -185,8 +159,10 @@ end
 ---@param input {bundle: string, if_revision: integer, gate: table?}
 ---@param actor string
 ---@param record fun(tx: table, row: table): any, table?
----@return {revision: integer, bundle: string, previous: string}? result, table? err
-function service.activate(input, actor, record)
+---@param approver string? who has approved it already
+---@return {revision: integer, bundle: string, previous: string}? result, table? err  an err with a `proposal` needs a
+---  second person: approvals.propose
+function service.activate(input, actor, record, approver)
   local bundle, err = bundles.named(input.bundle, "/bundle")
   if not bundle then
     return nil, err
@@ -210,7 +186,11 @@ function service.activate(input, actor, record)
       return nil, err
     end
   end
-  detail, err = review(bundle, actor)
+  if approver then
+    detail = "approved by " .. approver
+  else
+    detail, err = review(bundle, input, actor)
+  end
   if not detail then
     return nil, err
   end

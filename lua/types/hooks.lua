@@ -4,7 +4,7 @@
 ---@class admin.step.Input
 ---@field data? admin.step.Input.data  what the flow is about
 ---@field event admin.step.Input.event
----@field flow string  rules.activate, refund, credit_limit
+---@field flow string  rules.activate, company_suspend, refund, credit_limit, wallet_correction
 ---@field state string  "proposed" is the first of each flow
 
 ---@class admin.step.Input.data  what the flow is about

@@ -9,7 +9,7 @@ roles.BUILT_IN = {
   billing_manager = {
     says = "Prices, decks, wallets and companies below.",
     permissions = {
-      "companies:read", "companies:write", "rate_decks:*", "wallets:*", "usage:read", "users:read",
+      "companies:read", "companies:write", "rate_decks:*", "wallets:*", "usage:read", "users:read", "approvals:*",
     },
   },
   finance = { says = "Money: wallets and usage.", permissions = { "companies:read", "wallets:*", "usage:read" } },
@@ -27,7 +27,7 @@ roles.BUILT_IN = {
     says = "Sees everything, changes nothing.",
     permissions = {
       "companies:read", "api_keys:read", "users:read", "roles:read", "rate_decks:read", "usage:read", "wallets:read",
-      "rules:read", "audit:read",
+      "rules:read", "audit:read", "approvals:read",
     },
   },
 }

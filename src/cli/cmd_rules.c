@@ -187,6 +187,10 @@ static int finish(const json_t *answer)
 {
     if (answer == NULL)
         return TG_EXIT_FAILED;
+    if (json_object_get(answer, "revision") == NULL) { /* 202 */
+        fprintf(stderr, "nothing is activated before somebody else approves %s\n", text_of(answer, "id"));
+        return TG_EXIT_PARTLY;
+    }
     fprintf(stderr, "revision %lld: %s, before it %s\n", count_of(answer, "revision"), text_of(answer, "bundle"),
             text_of(answer, "previous"));
     printf("%lld\n", count_of(answer, "revision"));
@@ -252,8 +256,9 @@ const struct tg_command tg_cmd_rules_activate = {
     1,
     1,
     "Makes rules the ones that decide and prints the revision",
-    "A folder is published first. Who wrote a bundle does not activate it while somebody else may. With a demand it is "
-    "activated only when what the shadow has found of it stays inside. release: the rules that the release brings.",
+    "A folder is published first. Who wrote a bundle does not activate it while somebody else may: then it waits for "
+    "their approval, and the exit code is 3. With a demand it is activated only when what the shadow has found of it "
+    "stays inside. release: the rules that the release brings.",
     activate_options,
     run_activate};
 

@@ -191,7 +191,7 @@ problem 409 nothing_to_roll_back "further back there is nothing"
 # --- a second person
 make_key reviewer '["rules:read", "rules:activate"]' && reviewer=$made
 activate "$second"
-problem 403 reviewer_is_author "who wrote a bundle does not activate it when somebody else can"
+is "$status $(json '[.operation, .state]')" '202 ["rules.activate","waiting"]' "who wrote a bundle does not activate it when somebody else can: it waits"
 key=$reviewer activate "$second"
 is "$status $(field .revision)" '200 5' "the other one does"
 key=$reviewer publish active alerts/rules.lua="$dir/alerts.lua"

@@ -1,0 +1,63 @@
+--- Requests about approvals.
+local operations = require("approvals.operations")
+local page = require("core.page")
+local request = require("core.request")
+local schema = require("approvals.schema")
+local service = require("approvals.service")
+local show = require("approvals.show")
+local v = require("core.validate")
+
+local handler = {}
+
+local function by_id(req)
+  local id, err = v.path_id(req.params.id, "apv", "approval")
+  if not id then
+    return nil, err
+  end
+  return service.approval(id)
+end
+
+--- GET /v1/approvals
+function handler.approvals(req)
+  local query, limit = request.list(req, schema.list, { "apv" })
+  if not query then
+    return nil, limit
+  end
+  local rows, err = service.approvals(query)
+  if not rows then
+    return nil, err
+  end
+  return 200, page.answer(rows, limit, show, function(row)
+    return { row.id }
+  end)
+end
+
+--- GET /v1/approvals/{id}
+function handler.approval(req)
+  local row, err = by_id(req)
+  if not row then
+    return nil, err
+  end
+  return 200, show(row)
+end
+
+local function deciding(decide)
+  return function(req)
+    local row, err = by_id(req)
+    if row then
+      row, err = decide(row, operations[row.operation], req.principal.actor)
+    end
+    if not row then
+      return nil, err
+    end
+    return 200, show(row)
+  end
+end
+
+--- POST /v1/approvals/{id}/approve
+handler.approve = deciding(service.approve)
+
+--- POST /v1/approvals/{id}/refuse
+handler.refuse = deciding(service.refuse)
+
+return handler

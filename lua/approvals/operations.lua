@@ -1,0 +1,34 @@
+--- What can be carried out once a second person approves, by the operationId of what was asked for.
+-- permission: what asking and approving need. run(row, decider, record): does it, from an input that is checked again,
+-- as row.proposer; `record(tx, result)` is the last thing in the transaction of the effect.
+local identity = require("identity.service")
+local identity_schema = require("identity.schema")
+local rules = require("rules.service")
+local rules_schema = require("rules.schema")
+local v = require("core.validate")
+
+local operations = {}
+
+operations["rules.activate"] = {
+  permission = "rules:activate",
+  run = function(row, decider, record)
+    local input, err = v.check(rules_schema.activate, row.input)
+    if not input then
+      return nil, err
+    end
+    return rules.activate(input, row.proposer, record, decider)
+  end,
+}
+
+operations["identity.change_company"] = {
+  permission = "companies:write",
+  run = function(row, decider, record)
+    local input, err = v.check(identity_schema.company_change, row.input)
+    if not input then
+      return nil, err
+    end
+    return identity.change_company(row.object, input, nil, "approved by " .. decider, record)
+  end,
+}
+
+return operations
