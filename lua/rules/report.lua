@@ -224,7 +224,15 @@ function report.of_backtest(found)
   return answer
 end
 
+local function name_of(group)
+  return group.company == "" and "usage of no company" or group.company
+end
+
 local function too_much(group, percent)
+  if group.errors > 0 and group.same + group.different == 0 then
+    local says <const> = "%s: each of its calls in %s failed, so what it would pay is not known"
+    return says:format(name_of(group), group.currency)
+  end
   local allowed = tg.decimal.div(tg.decimal.mul(group.stored, percent, 12, "down"), 100, 12, "down")
   local difference = difference_of(group.stored, group.new)
   if difference <= allowed then
@@ -232,8 +240,8 @@ local function too_much(group, percent)
   end
   local is_percent = percent_of(difference, group.stored)
   return ("%s pays %s %s instead of %s: %s, allowed are %s %%"):format(
-    group.company == "" and "usage of no company" or group.company, tostring(group.new), group.currency,
-    tostring(group.stored), is_percent and "+" .. tostring(is_percent) .. " %" or "there was nothing to pay", percent
+    name_of(group), tostring(group.new), group.currency, tostring(group.stored),
+    is_percent and "+" .. tostring(is_percent) .. " %" or "there was nothing to pay", percent
   )
 end
 

@@ -178,6 +178,13 @@ describe("a gate", function()
     assert.is_truthy(reasons[1]:find("there was nothing to pay", 1, true))
   end)
 
+  it("knows nothing of a company whose every call failed", function()
+    local failed = group({ same = 0, different = 0, errors = 3, stored = "0", new = "0" })
+    assert.same({ "co_1: each of its calls in USD failed, so what it would pay is not known" },
+      report.gate({ max_increase_percent = "5" }, evidence({ errors = 3, groups = { failed } })))
+    assert.same({}, report.gate({ max_shadow_errors = 3 }, evidence({ errors = 3, groups = { failed } })))
+  end)
+
   it("wants enough calls, and few errors", function()
     local reasons = report.gate({ max_shadow_errors = 0, min_shadow_calls = 101 }, evidence({ errors = 1 }))
     assert.same({ "100 calls were compared, at least 101 are wanted", "1 of the calls failed, at most 0 may" }, reasons)
