@@ -8,16 +8,25 @@
 local coverage = {}
 
 local hits = {} -- file → line → true
+local lines_of = {} -- source → the lines of its file; false: none of ours
 
-local function hook(_, line)
-  local source = debug.getinfo(2, "S").source
+local function find_lines(source)
   local file = source:match("^@%.?/?(lua/.+%.lua)$") or source:match("^@.*/(lua/[%w_]+/[%w_]+%.lua)$")
   if file then
-    local lines = hits[file]
-    if not lines then
-      lines = {}
-      hits[file] = lines
-    end
+    hits[file] = hits[file] or {}
+  end
+  lines_of[source] = file and hits[file] or false
+  return lines_of[source]
+end
+
+-- For every line that runs: nothing here may be slow.
+local function hook(_, line)
+  local source = debug.getinfo(2, "S").source
+  local lines = lines_of[source]
+  if lines == nil then
+    lines = find_lines(source)
+  end
+  if lines then
     lines[line] = true
   end
 end
