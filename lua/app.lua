@@ -66,6 +66,7 @@ return {
     { method = "POST", path = "/v1/users", operation = users.create_user, permission = "users:write", step_up = true },
     { method = "GET", path = "/v1/users", operation = users.users, permission = "users:read" },
     { method = "GET", path = "/v1/users/{id}", operation = users.user, permission = "users:read" },
+    { method = "POST", path = "/v1/users/{id}/invitation", operation = users.invite, permission = "users:write" },
     { method = "PATCH", path = "/v1/users/{id}", operation = users.change_user, permission = "users:write",
       step_up = true },
     { method = "POST", path = "/v1/roles", operation = users.create_role, permission = "roles:write", step_up = true },

@@ -14,6 +14,7 @@ local user_fields <const> = {
   id = shapes.id("usr"), company = shapes.id("co"), email = shapes.text, name = shapes.text,
   status = shapes.one_of({ "invited", "active", "disabled" }), created_at = shapes.instant,
   updated_at = shapes.instant, last_login_at = v.or_null(shapes.instant),
+  invited_at = v.described(v.or_null(shapes.instant), "when the last invitation was written; null also long after"),
   roles = v.optional(v.described(shapes.list(assignment), "not in lists")),
 }
 local user <const> = v.object(user_fields)
@@ -50,6 +51,11 @@ return openapi.section("users", "People and roles", {
       .. "disabled is signed out. Nobody changes themselves, or somebody who may do more.",
     ids = { id = "usr" }, body = schema.user_change, answers = { [200] = user },
     example = { body = { name = "Ada Okafor-Lee", roles = tg.json.array({ { role = "finance" } }) } },
+  },
+  invite = {
+    summary = "Send the invitation, or another one",
+    ids = { id = "usr" }, answers = { [202] = v.object({ message = shapes.text }) },
+    refusals = { [409] = "This user has chosen a password, or was disabled" },
   },
   create_role = {
     summary = "Make a role",

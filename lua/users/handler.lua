@@ -23,7 +23,7 @@ local function show_user(row)
   local user = {
     id = row.id, company = row.company, email = row.email, name = row.name, status = row.status,
     created_at = show.time(row.created_at), updated_at = show.time(row.updated_at),
-    last_login_at = show.time(row.last_login_at),
+    last_login_at = show.time(row.last_login_at), invited_at = show.time(row.invited_at),
   }
   if row.roles then
     user.roles = tg.json.array({})
@@ -106,6 +106,20 @@ function handler.change_user(req)
     return nil, err
   end
   return 200, show_user(user), etag.headers(user)
+end
+
+--- POST /v1/users/{id}/invitation
+function handler.invite(req)
+  local id, err = v.path_id(req.params.id, "usr", "user")
+  if not id then
+    return nil, err
+  end
+  local sent
+  sent, err = service.invite(id)
+  if not sent then
+    return nil, err
+  end
+  return 202, { message = "A letter with a code is on its way." }
 end
 
 --- POST /v1/roles

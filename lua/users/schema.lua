@@ -34,6 +34,7 @@ local role_list <const> = v.list(
 )
 
 schema.user_create = v.object({
+  invite = v.optional(v.described(v.boolean(), "false: no letter is sent, until POST /v1/users/{id}/invitation")),
   email = schema.email,
   name = name,
   company = v.optional(v.id("co")),

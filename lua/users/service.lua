@@ -308,7 +308,7 @@ local function insert_user(user, list, record)
     end
     local done
     done, err = store.replace_assignments(tx, user.id, list, user.now)
-    if done then
+    if done and user.invite ~= false then
       done, err = write_letter(tx, user, "invite", INVITATION, user.now)
     end
     if not done then
@@ -320,7 +320,7 @@ local function insert_user(user, list, record)
   end)
 end
 
---- Invites somebody: they get a letter with a code to choose a password with.
+--- Invites somebody: they get a letter with a code to choose a password with, now or later.
 function service.create_user(input, principal, record)
   local company = input.company or principal.company
   local list, err = resolve_roles(input.roles or {}, company, principal)
@@ -330,12 +330,30 @@ function service.create_user(input, principal, record)
   local row
   row, err = insert_user({
     id = tg.id.new("usr"), company = company, email = input.email, folded = service.fold(input.email),
-    name = input.name, now = tg.time.now(),
+    name = input.name, now = tg.time.now(), invite = input.invite,
   }, list, record)
   if errors.is_duplicate(err) then
     return nil, errors.conflict("email_taken", "Somebody has this e-mail address already.")
   end
   return with_roles(row, err)
+end
+
+--- Sends the invitation, or another, to somebody who has not chosen a password.
+---@return true?, table? err
+function service.invite(id)
+  local user, err = service.user(id)
+  if not user then
+    return nil, err
+  elseif user.status ~= "invited" then
+    return nil, errors.conflict("not_invited", "This user has chosen a password, or was disabled.")
+  end
+  return tg.db.transaction(function(tx)
+    local sent, failed = write_letter(tx, user, "invite", INVITATION, tg.time.now())
+    if not sent then
+      return nil, failed
+    end
+    return audit.record(tx, { action = "users.invite", object = id })
+  end)
 end
 
 -- Whoever changes somebody must be able to do all that they can.

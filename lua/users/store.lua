@@ -5,7 +5,8 @@ local store = {}
 
 local USER <const> = [[
   SELECT u.id AS `id:usr`, u.company_id AS `company:co`, u.email, u.name, u.status, u.created_at, u.updated_at,
-         u.last_login_at
+         u.last_login_at,
+         (SELECT MAX(l.created_at) FROM user_links l WHERE l.user_id = u.id AND l.purpose = 'invite') AS invited_at
     FROM company_tree t JOIN users u ON u.company_id = t.descendant_id
    WHERE t.ancestor_id = {scope} ]]
 

@@ -13,6 +13,8 @@ const struct tg_command *const tg_commands[] = {
     &tg_cmd_company_create,
     &tg_cmd_import_deck,
     &tg_cmd_import_cdrs,
+    &tg_cmd_import_companies,
+    &tg_cmd_import_users,
     &tg_cmd_ledger_verify,
     &tg_cmd_audit_verify,
     &tg_cmd_rating_cases,

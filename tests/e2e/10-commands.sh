@@ -17,7 +17,7 @@ complete_line() { # WORDS…: what bash would offer for the last
         printf "%s\n" "${COMPREPLY[@]}"' bash "$completion" "$@"
 }
 is "$(complete_line tollgate '' | sort)" "$(awk '{ print $1 }' <<<"$commands" | sort -u)" "completion: the first words"
-is "$(complete_line tollgate import '' | sort | paste -sd' ')" "cdrs deck" "completion: the second word"
+is "$(complete_line tollgate import '' | sort | paste -sd' ')" "cdrs companies deck users" "completion: the second word"
 is "$(complete_line tollgate import cdrs --dec)" "--deck" "completion: an option"
 is "$(cd "$dir" && : >some.csv && complete_line tollgate import deck som)" "some.csv" "completion: a file"
 missing=

@@ -32,6 +32,7 @@ describe("requests about people", function()
     assert.same({
       id = ids.user, company = ids.child, email = "ada@example.com", name = "Ada", status = "active",
       created_at = "1970-01-01T00:00:00Z", updated_at = "1970-01-01T00:00:00Z", last_login_at = tg.json.null,
+      invited_at = tg.json.null,
       roles = {
         { role = "owner", name = tg.json.null, company = ids.own },
         { role = ids.role, name = "night shift", company = ids.child },
