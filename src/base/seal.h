@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #define TG_SEAL_KEY_LEN 32
-#define TG_SEAL_OVERHEAD (12 + 16) /* the nonce in front, the tag behind */
+#define TG_SEAL_OVERHEAD 28 /* a nonce of 12 bytes in front, a tag of 16 behind */
 #define TG_SEAL_MAX (1u << 24) /* bytes of a text, and of a purpose */
 
 struct tg_purpose { /* what it is for: needed again to open; not part of what is sealed */
