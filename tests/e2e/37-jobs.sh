@@ -7,7 +7,7 @@ done_jobs() { # WANTED
 }
 until_true 15 done_jobs 1
 ok $? "the first slot of the schedule that the application declares is run"
-is "$(sql "SELECT name, every_s, last_run_at IS NOT NULL, next_run_at > UTC_TIMESTAMP() FROM cron")" \
+is "$(sql "SELECT name, every_s, last_run_at IS NOT NULL, next_run_at > UTC_TIMESTAMP() FROM cron WHERE name = 'jobs.purge'")" \
     $'jobs.purge\t3600\t1\t1' "and the next is an hour away"
 like "$(curl -s "http://127.0.0.1:$port/metrics")" 'tollgate_jobs_total\{handler="jobs.jobs:purge",outcome="done"\} 1' "it is counted"
 
