@@ -153,6 +153,8 @@ static int try_cases(struct tg_rulekeeper *k, const struct tg_bundle *bundle, st
                                 tried.name, tried.hook, tried.why);
         json_decref(tried.outcome);
     }
+    if (status == 0)
+        tg_rulereport_unanswered(rules);
     tg_rules_free(&rules);
     if (status == 0)
         memcpy(k->tried[k->next_tried++ % TRIED_MAX], tg_bundle_id(bundle), TG_BUNDLE_ID_SIZE);

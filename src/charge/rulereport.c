@@ -8,8 +8,10 @@
 
 #include "base/clock.h"
 #include "base/jsonw.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "charge/shadowstore.h"
+#include "rt/hooks.h"
 #include "rt/rulemetrics.h"
 
 #define THREADS_MAX (64u << 10)
@@ -175,4 +177,15 @@ void tg_rulereport_publish(struct tg_rulereport *r, uint64_t revision, size_t n_
     for (size_t i = 0; i < r->n_sums; i++)
         tg_rulemetrics_count(&r->sums[i].now, &r->sums[i].published);
     tg_rulemetrics_set(r->revision, revision > r->revision ? revision - r->revision : 0, n_nodes_behind);
+}
+
+void tg_rulereport_unanswered(const struct tg_rules *rules)
+{
+    const struct tg_hooks *hooks = tg_rules_hooks(rules);
+    for (size_t i = 0; i < hooks->n; i++) {
+        const struct tg_hook *hook = &hooks->list[i];
+        if (hook->awaits[0] == '\0' && !tg_rules_has(rules, hook->name))
+            TG_LOG_ERROR("rules_hook_unanswered", TG_LOG_STR("hook", hook->name),
+                         TG_LOG_STR("bundle", tg_rules_bundle(rules)));
+    }
 }

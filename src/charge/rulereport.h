@@ -17,6 +17,8 @@ int tg_rulereport_beat(struct tg_rulereport *report, struct tg_sqlconn *conn, co
                        struct tg_err *err_r) TG_MUST_CHECK;
 /* Writes what candidates would have answered; a beat does it, too. */
 int tg_rulereport_shadow(struct tg_rulereport *report, struct tg_sqlconn *conn, struct tg_err *err_r) TG_MUST_CHECK;
+/* Tells the log what the rules, of a bundle that was published with an older release, do not answer of what is asked. */
+void tg_rulereport_unanswered(const struct tg_rules *rules);
 /* Into the metrics. revision: of the active slot. */
 void tg_rulereport_publish(struct tg_rulereport *report, uint64_t revision, size_t n_nodes_behind);
 

@@ -72,6 +72,8 @@ converged() { decide 0.5; }
 until_true 3 converged
 ok $? "without a hint both decide with the new bundle within 3 seconds"
 is "$(both .revision)" "$revision $revision" "… and say so"
+is "$(jq -r 'select(.name == "rules_hook_unanswered" and .hook == "admin.step") | .bundle' "$dir/server.log")" "$bundle" \
+    "that it decides less than the release asks is told once"
 post /v1/usage "[$(event swap-1)]"
 is "$(sql "SELECT amount + 0, LOWER(HEX(rule_bundle)) FROM usage_events WHERE event_id = 'swap-1'")" "0.500000000000	$bundle" \
     "the engine charges by it, and the row names it"
