@@ -315,14 +315,24 @@ static struct stored read_stored(const struct tg_dbresult *res, size_t row)
     return stored;
 }
 
+/* With the reason of the event that was too much. */
+static int fail_at_limit(const struct run *run, struct tg_err *err_r)
+{
+    json_t *rating = json_loadb(run->rating.bytes, run->rating.len, 0, NULL);
+    const char *reason = json_string_value(json_object_get(rating, "reason"));
+    (void)tg_err_set(err_r, TG_ERR_INPUT, "the bundle meets limits again and again: %s",
+                     reason == NULL ? "it says no reason" : reason);
+    json_decref(rating);
+    return -1;
+}
+
 static int rate(struct run *run, struct tg_usage_event *event, struct tg_err *err_r)
 {
     tg_strbuf_reset(&run->rating);
     if (tg_rate_usage(run->set, &run->plan, event, &run->rating))
         return 0;
     if (++run->n_limits == LIMITS_MAX)
-        return tg_err_set(err_r, TG_ERR_INPUT, "the bundle meets limits again and again: %.*s",
-                          (int)(run->rating.len < 150 ? run->rating.len : 150), run->rating.bytes);
+        return fail_at_limit(run, err_r);
     return tg_ruleset_mend(run->set, err_r);
 }
 

@@ -48,6 +48,13 @@ is "$(field '.report.totals[0] | "\(.difference) \(.percent) \(.p50) \(.p95) \(.
 equal "what was charged is what was stored" "$(field '.report.totals[0].stored')" "$charged"
 is "$(sql "SELECT COUNT(*) FROM usage_events")" "$events" "nothing was written"
 
+# --- rules that loop
+wrapped 'while true do end'
+publish "$dir/rules.lua"
+backtest "$bundle"
+like "$(json '[.state, .error]')" '^."failed","the bundle meets limits again and again: pricing/rules.lua:[0-9]+: the rule ran longer than 20 ms".$' \
+    "a bundle that loops is given up, and the place is told"
+
 # --- ten percent more
 more='for _, line in ipairs(result.lines or {}) do line.amount = cap.decimal.mul(line.amount, "1.1", 12, "half_up") end
       if result.total then result.total = cap.decimal.mul(result.total, "1.1", 12, "half_up") end'
