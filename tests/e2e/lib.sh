@@ -66,6 +66,22 @@ runs() { # PID: not dead, and not dead and uncollected either
     kill -0 "$1" 2>/dev/null && ! grep -qs '^State:[[:space:]]*Z' "/proc/$1/status"
 }
 
+run_node() { # PROGRAM ARGUMENT…: its TAP becomes ours
+    local line ended=1
+    node "$@" 2>&1 | while IFS= read -r line; do
+        case $line in
+        "ok "* | "not ok "*)
+            local status=0 name=${line#*- }
+            [ "${line%% *}" = ok ] || status=1
+            ok $status "$name"
+            ;;
+        1..*) ended=0 ;;
+        *) echo "$line" ;;
+        esac
+    done
+    [ $ended = 0 ] || ok 1 "$(basename "$1") came to its end"
+}
+
 # --- database
 sql() { # as the owner: rows without headers
     mariadb --defaults-extra-file="$dir/my.cnf" --batch --skip-column-names "$database" -e "$1"
