@@ -63,7 +63,7 @@ static int read_bundle(const json_t *copy, const char *path, struct tg_bundle **
     const char *id = json_string_value(json_object_get(copy, "id"));
     struct tg_faults faults = {0};
     struct tg_bundle *bundle = NULL;
-    if (id == NULL) {
+    if (json_is_null(json_object_get(copy, "id"))) { /* the release's own */
         *bundle_r = NULL;
         return 0;
     }
@@ -72,7 +72,7 @@ static int read_bundle(const json_t *copy, const char *path, struct tg_bundle **
     int status = files == NULL ? -1 : tg_bundle_from_json(files, &faults, &bundle);
     json_decref(files);
     tg_faults_deinit(&faults);
-    if (status != 0 || strcmp(tg_bundle_id(bundle), id) != 0) {
+    if (status != 0 || id == NULL || strcmp(tg_bundle_id(bundle), id) != 0) {
         tg_bundle_unref(&bundle);
         return tg_err_set(err_r, TG_ERR_BUG, "%s: the rules are not what their id says", path);
     }

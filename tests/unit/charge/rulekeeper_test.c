@@ -336,6 +336,11 @@ TEST(the_copy_on_the_disk_stands_in_for_a_database_that_is_away)
     begin(&url, dir);
     is_str(say(), "release");
     end();
+    snprintf(command, sizeof(command), "echo '{\"revision\": 7, \"id\": 7}' >%s", path);
+    is_int(system(command), 0);
+    begin(&url, dir);
+    is_int(revision_here(), 0);
+    end();
     is_int(unlink(path), 0);
     begin(&url, dir);
     is_str(say(), "release");
