@@ -115,6 +115,8 @@ return {
 
     { method = "GET", path = "/v1/wallets", operation = charging.wallets, permission = "wallets:read" },
     { method = "GET", path = "/v1/wallets/{id}", operation = charging.wallet, permission = "wallets:read" },
+    { method = "POST", path = "/v1/wallets/{id}/credit-limit", operation = charging.change_credit_limit,
+      permission = "wallets:write" },
     { method = "GET", path = "/v1/wallets/{id}/entries", operation = charging.entries, permission = "wallets:read" },
 
     { method = "GET", path = "/v1/approvals", operation = approvals.approvals, permission = "approvals:read" },

@@ -1,6 +1,8 @@
 --- What can be carried out once a second person approves, by the operationId of what was asked for.
 -- permission: what asking and approving need. run(row, decider, record): does it, from an input that is checked again,
 -- as row.proposer; `record(tx, result)` is the last thing in the transaction of the effect.
+local charging = require("charging.service")
+local charging_schema = require("charging.schema")
 local identity = require("identity.service")
 local identity_schema = require("identity.schema")
 local rules = require("rules.service")
@@ -17,6 +19,17 @@ operations["rules.activate"] = {
       return nil, err
     end
     return rules.activate(input, row.proposer, record, decider)
+  end,
+}
+
+operations["charging.change_credit_limit"] = {
+  permission = "wallets:write",
+  run = function(row, decider, record)
+    local input, err = v.check(charging_schema.credit_limit, row.input)
+    if not input then
+      return nil, err
+    end
+    return charging.change_credit_limit(row.object, input.amount, "approved by " .. decider, record)
   end,
 }
 

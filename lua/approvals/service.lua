@@ -134,6 +134,26 @@ function service.propose(proposal, proposer, record)
   end)
 end
 
+local function nothing_more()
+  return true
+end
+
+--- A wish that is reviewed itself: it happens now, or it waits.
+---@param proposal table as for service.propose
+---@return true|table|nil decision true: now; or the approval that waits
+---@return string|table|nil reason_or_err why now; nil for no special reason
+function service.ask(proposal, permission, actor)
+  local decision, reason = service.review({
+    flow = proposal.flow, permission = permission, actor = actor, author = actor,
+  })
+  if decision == "now" then
+    return true, reason ~= "" and reason or nil
+  elseif not decision then
+    return nil, reason
+  end
+  return service.propose(proposal, actor, nothing_more)
+end
+
 function service.approvals(filter)
   return store.approvals(filter)
 end

@@ -1,4 +1,5 @@
 --- What callers may rely on: usage and wallets.
+local approvals = require("approvals.schema")
 local openapi = require("core.openapi")
 local schema = require("charging.schema")
 local shapes = require("core.shapes")
@@ -133,6 +134,12 @@ return openapi.section("charging", "Usage and wallets", {
   },
   wallets = { summary = "List wallets", query = schema.wallet_list, answers = { [200] = shapes.page(wallet) } },
   wallet = { summary = "One wallet", ids = { id = "wal" }, answers = { [200] = wallet } },
+  change_credit_limit = {
+    summary = "Set how far below zero a wallet may go",
+    description = "By the company above, never by the one that pays. It needs a second person: 202, and nothing has "
+      .. "happened before somebody approves.",
+    ids = { id = "wal" }, body = schema.credit_limit, answers = { [200] = wallet, [202] = approvals.approval },
+  },
   entries = {
     summary = "What moved a wallet, newest first", ids = { id = "wal" }, query = schema.entry_list,
     answers = { [200] = shapes.page(entry) },

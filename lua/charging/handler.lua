@@ -1,9 +1,11 @@
 --- Requests about usage and wallets.
+local approvals = require("approvals.service")
 local page = require("core.page")
 local request = require("core.request")
 local schema = require("charging.schema")
 local service = require("charging.service")
 local show = require("core.show")
+local show_approval = require("approvals.show")
 local v = require("core.validate")
 
 local handler = {}
@@ -168,6 +170,34 @@ function handler.wallet(req)
   end
   local wallet
   wallet, err = service.wallet(id)
+  if not wallet then
+    return nil, err
+  end
+  return 200, show_wallet(wallet)
+end
+
+--- POST /v1/wallets/{id}/credit-limit
+function handler.change_credit_limit(req)
+  local id, err = v.path_id(req.params.id, "wal", "wallet")
+  local wallet, input
+  if id then
+    wallet, err = service.creditable(id)
+  end
+  if wallet then
+    input, err = request.body(req, schema.credit_limit)
+  end
+  if not input then
+    return nil, err
+  end
+  local decision, reason = approvals.ask({
+    operation = "charging.change_credit_limit", flow = "credit_limit", object = id, input = input,
+  }, "wallets:write", req.principal.actor)
+  if not decision then
+    return nil, reason
+  elseif decision ~= true then
+    return 202, show_approval(decision), { location = "/v1/approvals/" .. decision.id }
+  end
+  wallet, err = service.change_credit_limit(id, input.amount, reason)
   if not wallet then
     return nil, err
   end

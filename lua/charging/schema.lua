@@ -36,6 +36,8 @@ schema.wallet_list = page.query({
   currency = v.optional(v.currency()),
 })
 
+schema.credit_limit = v.object({ amount = v.described(v.decimal(), "in the wallet's currency") })
+
 schema.entry_list = page.query({})
 
 return schema

@@ -1,4 +1,4 @@
---- SQL of usage, wallets and the ledger: reading only. What is written there, the ledger engine writes.
+--- SQL of usage, wallets and the ledger. Only the credit limit is written here; the rest the ledger engine writes.
 -- A list over many companies goes company by company, each newest first: that is the order of the index by_time, so
 -- a page costs its own length and no sort, however much usage there is.
 local store = {}
@@ -70,6 +70,15 @@ local sql <const> = tg.db.declare({
      AND ({company:id} IS NULL OR w.company_id = {company:id}) AND ({currency} IS NULL OR w.currency = {currency})
      AND ({after:id} IS NULL OR w.id > {after:id})
    ORDER BY w.id LIMIT {limit}]],
+  -- EXISTS, not a join: FOR UPDATE would lock the row of the tree too, which others need to make companies.
+  lock_wallet = [[
+    SELECT w.currency, w.credit_limit FROM wallets w
+     WHERE w.id = {id:id}
+       AND EXISTS (SELECT 1 FROM company_tree t WHERE t.ancestor_id = {scope} AND t.descendant_id = w.company_id)
+       FOR UPDATE]],
+  set_credit_limit = [[
+    UPDATE wallets w JOIN company_tree t ON t.ancestor_id = {scope} AND t.descendant_id = w.company_id
+       SET w.credit_limit = {amount} WHERE w.id = {id:id}]],
   entries = [[
     SELECT e.id AS `id:ent`, e.kind, e.event_count, e.description, e.created_at, p.amount, p.balance_after, p.currency
       FROM company_tree t JOIN wallets w ON w.company_id = t.descendant_id
@@ -151,6 +160,16 @@ end
 --- What moved a wallet, newest first.
 function store.entries(wallet, before, limit)
   return tg.db.query(sql.entries, { wallet = wallet, before = before, limit = limit })
+end
+
+--- Locks a wallet, own or below.
+---@return {currency: string, credit_limit: decimal}? row, table? err
+function store.lock_wallet(tx, id)
+  return tx:one(sql.lock_wallet, { id = id })
+end
+
+function store.set_credit_limit(tx, id, amount)
+  return tx:execute(sql.set_credit_limit, { id = id, amount = amount })
 end
 
 return store

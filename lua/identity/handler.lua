@@ -148,21 +148,9 @@ local function review(id, input, expected, principal)
   elseif company.status == "suspended" then
     return true
   end
-  local flow <const> = "company_suspend"
-  local decision, reason = approvals.review({
-    flow = flow, permission = "companies:write", actor = principal.actor, author = principal.actor,
-  })
-  if decision == "now" then
-    return true, reason ~= "" and reason or nil
-  elseif not decision then
-    return nil, reason
-  end
-  local proposal = { operation = "identity.change_company", flow = flow, object = id, input = input }
-  local approval
-  approval, err = approvals.propose(proposal, principal.actor, function()
-    return true
-  end)
-  return approval, err
+  return approvals.ask({
+    operation = "identity.change_company", flow = "company_suspend", object = id, input = input,
+  }, "companies:write", principal.actor)
 end
 
 --- PATCH /v1/companies/{id}

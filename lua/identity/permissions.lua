@@ -21,6 +21,7 @@ local MEANING <const> = {
   ["users:read"] = "see people and their roles",
   ["users:write"] = "invite people, change and disable them, give them roles",
   ["wallets:read"] = "see wallets and their entries",
+  ["wallets:write"] = "set credit limits",
 }
 
 --- What everybody has, without being asked: to see and to look after oneself.

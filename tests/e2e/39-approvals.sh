@@ -121,6 +121,32 @@ ok $? "a server killed in between leaves both done or neither: $before"
 key=$second approve "$id"
 is "$(field .state) $(state killed)" "done suspended" "and it can be approved again"
 
+# --- credit
+key=$platform_key
+make_company debtor && debtor=$id
+api GET "/v1/wallets?company=$debtor"
+wallet=$(field '.data[0].id')
+limit() { # of the debtor's wallet
+    sql "SELECT credit_limit + 0 FROM wallets w JOIN companies c ON c.id = w.company_id WHERE c.name = 'debtor'" | sed 's/\.\?0*$//'
+}
+make_key treasurer '["wallets:*", "approvals:*"]' && treasurer=$made
+post "/v1/wallets/$wallet/credit-limit" '{"amount": "250.50"}'
+is "$status $(json '[.operation, .flow, .input]') $(limit)" \
+    '202 ["charging.change_credit_limit","credit_limit",{"amount":"250.50"}] 0' "credit waits for a second person"
+id=$(field .id)
+key=$second approve "$id"
+problem 403 denied "who has nothing to do with money does not give it"
+key=$treasurer approve "$id"
+is "$status $(json '[.state, .result.credit_limit.amount]') $(limit)" '200 ["done","250.5"] 250.5' "the treasurer does, to the cent"
+api GET "/v1/audit-log?object=$wallet"
+is "$(json '[.data[0].before, .data[0].after.credit_limit]')" '[{"credit_limit":"0"},"250.5"]' "and the log has both limits"
+post /v1/api-keys "{\"name\": \"own\", \"company\": \"$debtor\"}"
+debtor_key=$(field .key)
+key=$debtor_key post "/v1/wallets/$wallet/credit-limit" '{"amount": "1000"}'
+problem 403 denied "nobody lends to themselves"
+post "/v1/wallets/$wallet/credit-limit" '{"amount": -1}'
+problem 422 invalid_input "nor less than nothing" /amount
+
 # --- rules
 rule() { # NOTE: a bundle by the platform's key
     sed "s/^return {/-- $1\nreturn {/" lua/alerts/rules.lua >"$dir/alerts.lua"
@@ -164,6 +190,9 @@ letter=$(sed '1,/^\r$/d' "$(has_letter | head -n 1)" | base64 -di | grep -oE '^ 
 post /v1/auth/password "{\"code\": \"$letter\", \"password\": \"correct horse battery\"}"
 sign_in ada@example.com
 make_company client && client=$id
+api GET "/v1/wallets?company=$client"
+post "/v1/wallets/$(field '.data[0].id')/credit-limit" '{"amount": "5"}'
+is "$status $(field .credit_limit.amount)" "200 5" "who is alone lends at once"
 sql "UPDATE sessions SET reauthenticated_at = '2020-01-01'"
 patch "/v1/companies/$client" '{"status": "suspended"}'
 problem 403 reauthentication_required "a lone person with an old session gives the password again"

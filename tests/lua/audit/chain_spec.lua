@@ -27,6 +27,7 @@ describe("a link of the chain", function()
       chain.hash(chain.BEGINNING, COMPANY, 2, { row() }), chain.hash(chain.BEGINNING, COMPANY, 1, { row(), row() }),
       chain.hash(chain.BEGINNING, COMPANY, 1, { row({ after = "{}" }) }),
       chain.hash(chain.BEGINNING, COMPANY, 1, { row({ before = "{}" }) }),
+      chain.hash(chain.BEGINNING, COMPANY, 1, { row({ session = "" }) }),
       chain.hash(chain.BEGINNING, COMPANY, 1, { row({ action = "a.bo", object = "" }) }),
     }) do
       assert.are_not.equal(first, other)
