@@ -1,4 +1,5 @@
 --- Requests about approvals.
+local errors = require("core.errors")
 local operations = require("approvals.operations")
 local page = require("core.page")
 local request = require("core.request")
@@ -44,8 +45,11 @@ end
 local function deciding(decide)
   return function(req)
     local row, err = by_id(req)
-    if row then
-      row, err = decide(row, operations[row.operation], req.principal.actor)
+    local operation = row and operations[row.operation]
+    if row and not operation then -- a release that knows it no more
+      return nil, errors.conflict("approval_over", "This is not done any more: it expires.")
+    elseif row then
+      row, err = decide(row, operation, req.principal.actor)
     end
     if not row then
       return nil, err

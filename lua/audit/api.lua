@@ -8,7 +8,7 @@ local entry <const> = v.object({
   id = shapes.id("aud"), company = v.described(shapes.id("co"), "that was acted for"), at = shapes.instant,
   actor = v.described(v.or_null(shapes.text), "a user, a key or the system; null: not known"),
   session = v.or_null(shapes.id("ses")), address = shapes.text, request_id = shapes.text,
-  action = v.described(shapes.text, "an operationId of this document"),
+  action = v.described(shapes.text, "mostly an operationId of this document"),
   object = v.described(shapes.text, "what it was done to: mostly an id"),
   outcome = shapes.one_of({ "done", "refused" }),
   before = v.described(v.or_null(shapes.object), "of what has changed; never a secret"),
