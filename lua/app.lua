@@ -69,6 +69,8 @@ return {
     { method = "POST", path = "/v1/users/{id}/invitation", operation = users.invite, permission = "users:write" },
     { method = "PATCH", path = "/v1/users/{id}", operation = users.change_user, permission = "users:write",
       step_up = true },
+    { method = "DELETE", path = "/v1/users/{id}/totp", operation = totp.take_away, permission = "users:write",
+      step_up = true },
     { method = "POST", path = "/v1/roles", operation = users.create_role, permission = "roles:write", step_up = true },
     { method = "GET", path = "/v1/roles", operation = users.roles, permission = "roles:read" },
     { method = "GET", path = "/v1/roles/{id}", operation = users.role, permission = "roles:read" },

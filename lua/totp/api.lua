@@ -34,6 +34,11 @@ return openapi.section("totp", "Signing in: the second factor", {
     answers = { [200] = recovery_codes },
     refusals = { [403] = NO_KEYS, [409] = "There is no second factor", [503] = NO_MASTER_KEY },
   },
+  take_away = {
+    summary = "Turn somebody's second factor off, who has lost it and the recovery codes",
+    description = "By whoever may do all that they may. They sign in with the password alone until they begin again.",
+    ids = { id = "usr" }, answers = { [204] = false }, refusals = { [409] = "There is no second factor" },
+  },
   disable = {
     summary = "Turn the second factor off",
     body = schema.disable, answers = { [204] = false },

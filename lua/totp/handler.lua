@@ -4,6 +4,7 @@ local schema = require("totp.schema")
 local service = require("totp.service")
 local sessions = require("sessions.service")
 local users = require("users.service")
+local v = require("core.validate")
 
 local handler = {}
 
@@ -82,7 +83,26 @@ function handler.disable(req)
     return nil, err
   end
   local done
-  done, err = service.disable(req.principal.actor)
+  done, err = service.disable(req.principal.actor, "totp.disable")
+  if not done then
+    return nil, err
+  end
+  return 204
+end
+
+--- DELETE /v1/users/{id}/totp
+function handler.take_away(req)
+  local id, err = v.path_id(req.params.id, "usr", "user")
+  if not id then
+    return nil, err
+  end
+  local user
+  user, err = users.changeable(id, req.principal)
+  if not user then
+    return nil, err
+  end
+  local done
+  done, err = service.disable(user.id, "totp.take_away")
   if not done then
     return nil, err
   end

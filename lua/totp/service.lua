@@ -172,8 +172,9 @@ function service.renew_codes(user)
 end
 
 --- Turns it off and forgets the secret. Nothing is opened for it: it also helps who has lost the master key.
+---@param action string for the audit log: "totp.disable", or that somebody else took it away
 ---@return true? done, table? err
-function service.disable(user)
+function service.disable(user, action)
   local done, err = tg.db.transaction(function(tx)
     local row, failed = store.locked(tx, user)
     if failed or not row then
@@ -185,7 +186,7 @@ function service.disable(user)
       gone, failed = secrets.forget(tx, user, SECRET)
     end
     if gone then
-      gone, failed = audit.record(tx, { action = "totp.disable", object = user })
+      gone, failed = audit.record(tx, { action = action, object = user })
     end
     return gone, failed
   end)

@@ -365,6 +365,23 @@ local function check_above(user, principal)
   return check_gives(principal.actor, user.company, held, "This user may do what you may not")
 end
 
+--- Somebody else whom the caller may change.
+---@return table? user, table? err
+function service.changeable(id, principal)
+  local user, err = service.user(id)
+  if not user then
+    return nil, err
+  elseif user.id == principal.actor then
+    return nil, errors.denied("Nobody does this to themselves.")
+  end
+  local may
+  may, err = check_above(user, principal)
+  if not may then
+    return nil, err
+  end
+  return user
+end
+
 local function check_change(user, input, principal)
   if user.id == principal.actor and (input.status or input.roles) then
     return nil, errors.denied("Nobody changes their own roles or disables themselves.")

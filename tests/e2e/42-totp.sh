@@ -148,7 +148,22 @@ login ada@example.com "a longer one than before"
 is "$(field .mfa_required)" false "the password is enough again"
 post /v1/auth/totp/disable '{"password": "a longer one than before"}'
 problem 409 totp_off "what is off is not turned off"
+
+# --- lost, with every recovery code
+post /v1/auth/totp ''
+secret=$(field .secret)
+settle
+post /v1/auth/totp/confirm "{\"code\": \"$(code_at "$secret" 0)\"}"
+api DELETE "/v1/users/$ada/totp"
+problem 403 denied "nobody takes their own second factor away like that"
 key=$platform_key
+api DELETE "/v1/users/$ada/totp"
+is "$status" 204 "somebody who may do as much does it for them"
+login ada@example.com "a longer one than before"
+is "$(field .mfa_required)" false "and they get in"
+is "$(sql "SELECT COUNT(*) FROM audit_log WHERE action = 'totp.take_away' AND outcome = 'done'")" 1 "which is recorded"
+api DELETE "/v1/users/$ada/totp"
+problem 409 totp_off "once"
 post /v1/auth/totp ''
 problem 403 denied "a key has no second factor"
 

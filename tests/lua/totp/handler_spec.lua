@@ -69,6 +69,38 @@ describe("requests about a second factor", function()
     end
   end)
 
+  it("take it from somebody else, by whoever may do all that they may", function()
+    local function take(actor)
+      return handler.take_away(script.request({
+        params = { id = ids.user }, principal = { company = ids.own, actor = actor },
+      }))
+    end
+    local function expect_user(roles_of_theirs, roles_of_ours)
+      script.expect("user", { id = ids.user, company = ids.child })
+      script.expect("assignments", {})
+      script.expect("held", roles_of_theirs)
+      script.expect("held", roles_of_ours)
+    end
+    local owner <const>, analyst <const> = { { role = "owner" } }, { { role = "analyst" } }
+    local actor <const> = tg.id.new("usr")
+    expect_user(analyst, owner)
+    script.expect("locked", { state = "on" })
+    for _, name in ipairs({ "delete", "delete_codes", "forget" }) do
+      script.expect(name, 1)
+    end
+    assert.equal(204, take(actor))
+    expect_user(owner, analyst)
+    assert.equal("denied", select(2, take(actor)).code)
+    script.expect("user", { id = ids.user, company = ids.child })
+    script.expect("assignments", {})
+    assert.equal("denied", select(2, take(ids.user)).code)
+    script.expect("user", nil)
+    assert.equal("not_found", select(2, take(actor)).code)
+    local status, err = handler.take_away(script.request({ params = { id = "usr_x" } }))
+    assert.is_nil(status)
+    assert.equal("not_found", err.code)
+  end)
+
   it("turn it off with the password only", function()
     expect_password()
     local status, err = handler.disable(request({ password = "wrong" }))

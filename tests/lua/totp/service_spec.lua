@@ -123,9 +123,9 @@ describe("a second factor", function()
         assert.is_true(script.in_transaction)
       end)
     end
-    assert.is_true(service.disable(ids.user))
+    assert.is_true(service.disable(ids.user, "totp.disable"))
     script.expect("locked", nil)
-    assert.equal("totp_off", select(2, service.disable(ids.user)).type)
+    assert.equal("totp_off", select(2, service.disable(ids.user, "totp.disable")).type)
   end)
 
   it("gets fresh recovery codes while it is on", function()
