@@ -1,6 +1,37 @@
+local dice = require("dice")
 local page = require("core.page")
 local script = require("helper")
 local v = require("core.validate")
+
+-- What a key of these types may be, said once more.
+local FITS <const> = {
+  time = function(value)
+    return math.type(value) == "integer" and value >= 0 and value <= 253402300799999999
+  end,
+  sha256 = function(value)
+    return type(value) == "string" and #value == 64 and not value:find("[^0-9a-f]")
+  end,
+  co = function(value)
+    return type(value) == "string" and tg.id.is(value, "co")
+  end,
+}
+
+local function fits(key, types)
+  for i, expected in ipairs(types) do
+    if not FITS[expected](key[i]) then
+      return false
+    end
+  end
+  return #key == #types
+end
+
+-- Parts of a key that are nearly right, or not at all.
+local STRANGE <const> = {
+  "0", "-0", "-1", "1.0", "1e3", "1e999", "253402300799999999", "253402300800000000", "9223372036854775808", "null",
+  "true", '""', '"co_"', '"co_01h2xcejqtf2nbrexx3vqjhp41"', '"CO_01H2XCEJQTF2NBREXX3VQJHP41"',
+  '"co_81h2xcejqtf2nbrexx3vqjhp41"', '"usr_01h2xcejqtf2nbrexx3vqjhp41"', "[]", "{}", '{"1": 0}', '"\\u0000"',
+  '"' .. ("0f"):rep(32) .. '"', '"' .. ("0F"):rep(32) .. '"', '"' .. ("0"):rep(65) .. '"', '"\\ud800"', '"\xff"', "",
+}
 
 describe("page", function()
   it("gives a cursor only when there is more", function()
@@ -32,6 +63,30 @@ describe("page", function()
       assert.is_nil(key)
       assert.equal("?cursor", err.errors[1].pointer)
     end
+  end)
+
+  it("takes of whatever is sent as a cursor nothing but a key of the list", function()
+    local roll, taken = dice.new(4711), 0
+    local lists <const> = { { "co" }, { "time" }, { "time", "co" }, { "sha256" }, { "time", "sha256" } }
+    for _ = 1, 20000 do
+      local parts, types = {}, roll.one(lists)
+      for i = 1, roll(3) do
+        parts[i] = roll.one(STRANGE)
+      end
+      local cursor = tg.crypto.base64url("[" .. table.concat(parts, ",") .. "]")
+      if roll(3) == 1 and #cursor > 0 then
+        local at <const> = roll(#cursor)
+        cursor = cursor:sub(1, at - 1) .. string.char(roll(256) - 1) .. cursor:sub(at + roll(2))
+      end
+      local key, err = page.decode(cursor, types)
+      if key then
+        taken = taken + 1
+        assert.is_true(fits(key, types), cursor)
+      else
+        assert.equal("?cursor", err.errors[1].pointer)
+      end
+    end
+    assert.is_true(taken > 100, "hardly any cursor was good: " .. taken)
   end)
 
   it("bounds the limit", function()
