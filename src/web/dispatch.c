@@ -13,6 +13,7 @@
 #include "web/app.h"
 #include "web/auth.h"
 #include "web/cors.h"
+#include "web/ratelink.h"
 #include "web/refused.h"
 #include "web/reply.h"
 #include "web/thread.h"
@@ -116,17 +117,31 @@ static bool is_within_key_limits(struct tg_request *r)
     uint64_t who =
         tg_limits_hash(r->thread->shared->limits, r->principal->actor.bytes, sizeof(r->principal->actor.bytes));
     struct tg_rate_answer answer = tg_limits_take(r->thread->shared->limits, who, rate, r->started_us);
-    if (!answer.allowed)
+    if (answer.allowed)
+        tg_ratelink_took(r->thread->ratelink, who, 'k', r->principal->actor.bytes, sizeof(r->principal->actor.bytes),
+                         rate);
+    else
         refuse_rate(r, rate, answer, "Too many requests of this key.");
     return answer.allowed;
 }
 
-static uint64_t address_of(const struct tg_request *r)
+/* 0: it has none. */
+static uint64_t address_of(const struct tg_request *r, struct sockaddr_storage *ss)
 {
-    struct sockaddr_storage ss;
-    if (r->req->conn->callbacks->get_peername(r->req->conn, (void *)&ss) == 0)
+    if (r->req->conn->callbacks->get_peername(r->req->conn, (void *)ss) == 0)
         return 0;
-    return tg_limits_address(r->thread->shared->limits, (void *)&ss);
+    return tg_limits_address(r->thread->shared->limits, (void *)ss);
+}
+
+static struct tg_rate_answer take_of_address(struct tg_request *r, uint64_t who, const struct sockaddr_storage *ss,
+                                             struct tg_rate rate)
+{
+    size_t len;
+    const void *network = tg_limits_network((const void *)ss, &len);
+    struct tg_rate_answer answer = tg_limits_take(r->thread->shared->limits, who, rate, r->started_us);
+    if (answer.allowed)
+        tg_ratelink_took(r->thread->ratelink, who, 'a', network, len, rate);
+    return answer;
 }
 
 /* An address pays for requests without a valid key: public routes, and tokens that are refused. false: answered. */
@@ -134,10 +149,11 @@ static bool is_within_address_limits(struct tg_request *r, bool takes)
 {
     const struct tg_conf *conf = r->thread->shared->conf;
     struct tg_rate rate = {conf->rate_per_address, conf->burst_per_address};
-    uint64_t who = rate.per_s == 0 || r->req == NULL ? 0 : address_of(r);
+    struct sockaddr_storage ss;
+    uint64_t who = rate.per_s == 0 || r->req == NULL ? 0 : address_of(r, &ss);
     if (who == 0)
         return true;
-    struct tg_rate_answer answer = takes ? tg_limits_take(r->thread->shared->limits, who, rate, r->started_us)
+    struct tg_rate_answer answer = takes ? take_of_address(r, who, &ss, rate)
                                          : tg_limits_peek(r->thread->shared->limits, who, rate, r->started_us);
     if (!answer.allowed)
         refuse_rate(r, rate, answer, "Too many requests of this address.");

@@ -66,13 +66,18 @@ uint64_t tg_limits_hash(const struct tg_limits *limits, const void *bytes, size_
     return h == 0 ? 1 : h;
 }
 
+const void *tg_limits_network(const struct sockaddr *sa, size_t *len_r)
+{
+    *len_r = sa->sa_family == AF_INET ? 4 : sa->sa_family == AF_INET6 ? 8 : 0;
+    return sa->sa_family == AF_INET ? (const void *)&((const struct sockaddr_in *)(const void *)sa)->sin_addr
+                                    : (const void *)&((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr;
+}
+
 uint64_t tg_limits_address(const struct tg_limits *limits, const struct sockaddr *sa)
 {
-    if (sa->sa_family == AF_INET)
-        return tg_limits_hash(limits, &((const struct sockaddr_in *)(const void *)sa)->sin_addr, 4);
-    if (sa->sa_family == AF_INET6)
-        return tg_limits_hash(limits, &((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr, 8);
-    return 0;
+    size_t len;
+    const void *network = tg_limits_network(sa, &len);
+    return len == 0 ? 0 : tg_limits_hash(limits, network, len);
 }
 
 /* --- Rates ---------------------------------------------------------------------------------------------------------- */
@@ -133,6 +138,15 @@ struct tg_rate_answer tg_limits_peek(struct tg_limits *limits, uint64_t who, str
     if (rate.per_s == 0)
         return (struct tg_rate_answer){.allowed = true};
     return answer(rate, atomic_load_explicit(&find_bucket(limits, who)->full_us, memory_order_relaxed), now_us);
+}
+
+void tg_limits_raise(struct tg_limits *limits, uint64_t who, uint64_t full_us)
+{
+    struct bucket *bucket = find_bucket(limits, who);
+    uint64_t now_us = atomic_load_explicit(&bucket->full_us, memory_order_relaxed);
+    while (now_us < full_us && !atomic_compare_exchange_weak_explicit(&bucket->full_us, &now_us, full_us,
+                                                                      memory_order_relaxed, memory_order_relaxed))
+        ;
 }
 
 /* --- Connections ---------------------------------------------------------------------------------------------------- */

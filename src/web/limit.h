@@ -19,6 +19,8 @@ void tg_limits_free(struct tg_limits **limits);
 
 /* A number for an address: the whole of IPv4, the first 64 bits of IPv6; 0 for a unix socket. Seeded. */
 uint64_t tg_limits_address(const struct tg_limits *limits, const struct sockaddr *sa);
+/* The bytes that the number is of; len 0: a unix socket. Borrowed of sa. */
+const void *tg_limits_network(const struct sockaddr *sa, size_t *len_r);
 /* A number for any bytes (a key's id). Seeded, never 0. */
 uint64_t tg_limits_hash(const struct tg_limits *limits, const void *bytes, size_t len);
 
@@ -35,6 +37,9 @@ struct tg_rate_answer {
 struct tg_rate_answer tg_limits_take(struct tg_limits *limits, uint64_t who, struct tg_rate rate, uint64_t now_us);
 /* The same question without taking. */
 struct tg_rate_answer tg_limits_peek(struct tg_limits *limits, uint64_t who, struct tg_rate rate, uint64_t now_us);
+
+/* The bucket of who is not full again before full_us: others have taken from it, too (web/ratelink.h). Any thread. */
+void tg_limits_raise(struct tg_limits *limits, uint64_t who, uint64_t full_us);
 
 /* Counts a connection of the address in; false (and not counted): it has max already. max 0: no limit. Any thread. */
 bool tg_limits_connect(struct tg_limits *limits, uint64_t address, unsigned max);

@@ -15,6 +15,7 @@
 #include "web/app.h"
 #include "web/auth.h"
 #include "web/conn.h"
+#include "web/ratelink.h"
 #include "web/request.h"
 
 #define REPLY_BYTES_MAX (32u << 20)
@@ -92,6 +93,7 @@ static void open_services(struct tg_web_thread *thread)
         thread->services.redis = tg_redis_new(thread->loop, conf->redis_url, REDIS_PENDING_MAX, &err);
     if (thread->services.redis != NULL)
         tg_redis_subscribe(thread->services.redis, TG_AUTH_CHANNEL, on_auth_hint, on_auth_gap, thread);
+    thread->ratelink = tg_ratelink_new(thread->loop, thread->services.redis, thread->shared->limits);
     struct tg_httpc_settings http = {.allow_private_addresses = conf->allow_private_addresses,
                                      .ca_file = conf->ca_file};
     thread->services.http = tg_httpc_new(thread->loop, thread->shared->work, &http);
@@ -117,6 +119,7 @@ static void close_services(struct tg_web_thread *thread)
 {
     if (thread->was_cut_off)
         tg_timer_start(thread->loop, &thread->drain, GIVE_UP_MS, on_give_up, thread);
+    tg_ratelink_stop(thread->ratelink);
     thread->n_closing++; /* ours, so that the end comes after all were begun */
     if (thread->services.db != NULL) {
         thread->n_closing++;
@@ -275,6 +278,7 @@ static void deinit(struct tg_web_thread *thread)
     h2o_context_dispose(&thread->ctx);
     free(queue); /* h2o 2.2 takes it down and forgets to */
     tg_auth_free(&thread->auth);
+    tg_ratelink_free(&thread->ratelink);
     tg_request_free_spares(thread);
     tg_strbuf_deinit(&thread->scratch);
     tg_loop_free(&thread->loop);

@@ -24,6 +24,7 @@
 
 struct tg_app;
 struct tg_auth;
+struct tg_ratelink;
 struct tg_conn;
 struct tg_request;
 struct tg_jobs;
@@ -73,6 +74,7 @@ struct tg_web_thread {
     struct tg_services services;
     struct tg_app *app; /* the generation that new requests get; a reference */
     struct tg_auth *auth;
+    struct tg_ratelink *ratelink;
     struct tg_refused refused;
     struct tg_strbuf scratch; /* for one reply at a time */
     h2o_timeout_t request_timeout, bulk_timeout;

@@ -58,6 +58,7 @@ end
 _G.tg = _G.tg or tg_stand_in
 tg.time.now = tg_stand_in.time.now
 tg.secrets = tg_stand_in.secrets
+tg.mail = tg.mail or tg_stand_in.mail
 tg.crypto.argon2id, tg.crypto.argon2id_verify = tg_stand_in.crypto.argon2id, tg_stand_in.crypto.argon2id_verify
 tg.db = {
   declare = declare, query = outside, one = outside, execute = outside, bulk = outside,

@@ -30,6 +30,26 @@ TEST(a_burst_passes_then_the_rate)
     tg_limits_free(&limits);
 }
 
+TEST(what_others_took_is_taken_and_only_raises)
+{
+    struct tg_limits *limits = tg_limits_new();
+    const struct tg_rate rate = {10, 10};
+    const uint64_t now = 1000 * S;
+    is_true(tg_limits_take(limits, 1, rate, now).allowed);
+    tg_limits_raise(limits, 1, now + S / 2);
+    is_uint(tg_limits_peek(limits, 1, rate, now).remaining, 5);
+    tg_limits_raise(limits, 1, now + S / 10);
+    is_uint(tg_limits_peek(limits, 1, rate, now).remaining, 5);
+    tg_limits_raise(limits, 1, now + 3 * S); /* overdrawn by two nodes: waited for */
+    struct tg_rate_answer a = tg_limits_take(limits, 1, rate, now);
+    is_false(a.allowed);
+    is_uint(a.retry_after_s, 3);
+    is_true(tg_limits_take(limits, 1, rate, now + 21 * S / 10).allowed);
+    tg_limits_raise(limits, 2, now + S);
+    is_false(tg_limits_take(limits, 2, rate, now).allowed);
+    tg_limits_free(&limits);
+}
+
 TEST(a_refusal_takes_nothing_so_waiting_helps)
 {
     struct tg_limits *limits = tg_limits_new();

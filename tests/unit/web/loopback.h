@@ -19,6 +19,7 @@
 #include "web/accesslog.h"
 #include "web/app.h"
 #include "web/auth.h"
+#include "web/ratelink.h"
 #include "web/conf.h"
 #include "web/request.h"
 #include "web/thread.h"
@@ -133,6 +134,7 @@ static inline struct loopback *loopback_new(const char *directives, const char *
     tg_strbuf_init(&thread->scratch, 1u << 20);
     h2o_linklist_init_anchor(&thread->connections);
     thread->auth = tg_auth_new();
+    thread->ratelink = tg_ratelink_new(thread->loop, NULL, lb->shared.limits);
     thread->app = tg_app_of(loopback_vm(lb, app));
     return lb;
 }
@@ -155,6 +157,7 @@ static inline void loopback_free(struct loopback *lb)
     h2o_context_dispose(&thread->ctx);
     free(queue); /* h2o 2.2 forgets to */
     tg_auth_free(&thread->auth);
+    tg_ratelink_free(&thread->ratelink);
     tg_request_free_spares(thread);
     tg_strbuf_deinit(&thread->scratch);
     tg_work_free(&lb->shared.work);
