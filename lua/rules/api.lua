@@ -32,7 +32,7 @@ local published <const> = bundle_with({
 
 local changes <const> = shapes.list(v.object({
   path = shapes.text, change = shapes.one_of({ "added", "removed", "changed" }),
-  diff = v.described(null_or(shapes.text), "as `diff -u` writes it; null: the answer would have been too long"),
+  diff = v.described(null_or(shapes.text), "as `diff -u` writes it; null: all of them together are too much"),
 }))
 
 local difference <const> = v.object({ bundle = null_or(hash), to = hash, files = changes })

@@ -10,7 +10,6 @@ local store = require("rules.store")
 local bundles = {}
 
 local null <const> = tg.json.null
-local DIFF_BYTES_MAX <const> = 8 << 20
 
 -- The release's own rules, as a bundle.
 local function release()
@@ -219,18 +218,6 @@ function bundles.publish(input, actor, record)
   return bundle, created
 end
 
--- An answer has an end: what is behind it is named, and not written out.
-local function cut(changes)
-  local bytes = 0
-  for _, change in ipairs(changes) do
-    bytes = bytes + #change.diff
-    if bytes > DIFF_BYTES_MAX then
-      change.diff = nil
-    end
-  end
-  return changes
-end
-
 --- What choosing a bundle in place of the other would change: lines of `name` are added, those of `other` removed.
 ---@return {bundle: string, other: string, files: table[]}? difference, table? err
 function bundles.difference(name, other)
@@ -245,7 +232,7 @@ function bundles.difference(name, other)
   if not against then
     return nil, err
   end
-  return { bundle = bundle.id, other = against.id, files = cut(diff.files(against.files, files)) }
+  return { bundle = bundle.id, other = against.id, files = diff.files(against.files, files) }
 end
 
 --- The same for files that nobody has published.
@@ -259,7 +246,7 @@ function bundles.compare(input)
   if not against then
     return nil, err
   end
-  return { other = against.id, files = cut(diff.files(against.files, made.files)) }
+  return { other = against.id, files = diff.files(against.files, made.files) }
 end
 
 --- Every hook as it is declared, with the file of the active bundle that decides it.

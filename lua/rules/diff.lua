@@ -6,6 +6,7 @@ local diff = {}
 
 local EDITS_MAX <const> = 400
 local STEPS_MAX <const> = 400000
+local BYTES_MAX <const> = 2 << 20 -- of the texts of all files together: to read as many lines takes a second
 local CONTEXT <const> = 3
 local NO_NEWLINE <const> = "\\ No newline at end of file"
 
@@ -198,12 +199,15 @@ function diff.changes(old, new)
   return changes
 end
 
---- The same with the difference of each file written out.
----@return {path: string, change: string, diff: string}[]
+--- The same with the difference of each file written out, while they are not too much.
+---@return {path: string, change: string, diff: string?}[]
 function diff.files(old, new)
-  local changes, budget = diff.changes(old, new), { steps = STEPS_MAX }
+  local changes, budget, bytes = diff.changes(old, new), { steps = STEPS_MAX }, 0
   for _, change in ipairs(changes) do
-    change.diff = diff.unified(change.old, change.new, change.path, budget)
+    bytes = bytes + #(change.old or "") + #(change.new or "")
+    if bytes <= BYTES_MAX then
+      change.diff = diff.unified(change.old, change.new, change.path, budget)
+    end
     change.old, change.new = nil, nil
   end
   return changes

@@ -140,4 +140,16 @@ describe("the difference of two lists of files", function()
     assert.same({ "a added", "b removed", "c changed" }, said)
     assert.is_truthy(changes[3].diff:find("-1\n+2\n", 1, true))
   end)
+
+  it("writes out no more than two megabytes of them, and names the others", function()
+    local old, new, line = {}, {}, ("x"):rep(1023) .. "\n"
+    for i = 1, 50 do
+      new[i] = { path = ("f%02d"):format(i), source = line:rep(60) }
+    end
+    local changes = diff.files(old, new)
+    assert.equal(50, #changes)
+    assert.is_string(changes[34].diff)
+    assert.is_nil(changes[35].diff)
+    assert.equal("added", changes[50].change)
+  end)
 end)
