@@ -245,6 +245,27 @@ static int find_failing(struct tg_sqlconn *conn, uint64_t revision, char previou
     return found;
 }
 
+/* In the audit log, as lua/audit/service.lua does it for whoever asks; the rules are the (first) platform's. */
+static int record_back(struct tg_sqlconn *conn, const struct tg_ruleslots *slots, const char *previous,
+                       const char *detail, struct tg_err *err_r)
+{
+    const struct tg_id id = tg_id_new();
+    const char *to = *previous == '\0' ? "release" : previous;
+    const struct tg_dbval values[] = {TG_DBVAL_ID(id),
+                                      TG_DBVAL_TIME(tg_clock_now_us()),
+                                      TG_DBVAL_STR(to),
+                                      TG_DBVAL_STR(slots->bundle),
+                                      TG_DBVAL_INT((int64_t)slots->revision + 1),
+                                      TG_DBVAL_STR(detail)};
+    return tg_sqlconn_query(
+        conn,
+        "INSERT INTO audit_log (company_id, id, at, actor, address, request_id, action, object,"
+        " outcome, before_state, after_state) SELECT MIN(c.id), ?, ?, '', '', '', 'rules.roll_back',"
+        " ?, 'done', JSON_OBJECT('bundle', ?), JSON_OBJECT('revision', ?, 'detail', ?)"
+        " FROM companies c WHERE c.parent_id IS NULL HAVING MIN(c.id) IS NOT NULL",
+        values, 6, NULL, err_r);
+}
+
 /* Inside BEGIN. 0: somebody was first. */
 static int take_back(struct tg_sqlconn *conn, const struct tg_ruleslots *slots, const char *previous,
                      const char *detail, struct tg_err *err_r)
@@ -264,12 +285,12 @@ static int take_back(struct tg_sqlconn *conn, const struct tg_ruleslots *slots, 
     tg_dbresult_free(&res);
     if (!is_first)
         return 0;
-    return tg_sqlconn_query(conn,
-                            "INSERT INTO rule_activations (revision, bundle_id, previous_id, reason, detail, set_by,"
-                            " set_at) VALUES (?, ?, ?, 'automatic', ?, 'automatic', ?)",
-                            row, 5, NULL, err_r) == 0
-               ? 1
-               : -1;
+    if (tg_sqlconn_query(conn,
+                         "INSERT INTO rule_activations (revision, bundle_id, previous_id, reason, detail, set_by,"
+                         " set_at) VALUES (?, ?, ?, 'automatic', ?, 'automatic', ?)",
+                         row, 5, NULL, err_r) != 0)
+        return -1;
+    return record_back(conn, slots, previous, detail, err_r) == 0 ? 1 : -1;
 }
 
 int tg_rulestore_judge(struct tg_sqlconn *conn, const struct tg_ruleslots *slots, char detail_r[200],

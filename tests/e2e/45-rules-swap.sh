@@ -202,6 +202,8 @@ ask_much() {
 }
 until_true 2 ask_much
 ok $? "an activation whose rule fails is taken back automatically"
+is "$(sql "SELECT JSON_VALUE(after_state, '\$.revision'), actor FROM audit_log WHERE action = 'rules.roll_back' ORDER BY id DESC LIMIT 1")" "$((bad_revision + 1))	" \
+    "and the audit log knows that nobody did it"
 like "$(sql "SELECT detail FROM rule_activations WHERE revision = $bad_revision + 1")" \
     '^pricing.rate_usage failed in [0-9]+ of [0-9]+ calls$' "… and the row says why"
 until_true 3 converged
