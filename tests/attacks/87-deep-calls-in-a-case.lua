@@ -1,5 +1,5 @@
 -- A golden case that computes for longer than a call may.
--- must: refused limit: attack.run, collatz: the rule ran longer than 20 ms
+-- must: refused limit: attack.run, collatz: a/rules.lua:
 return { hook = "attack.run", api = 1, decide = function(input)
   local longest = 0
   for start = 1, input.to do
