@@ -15,7 +15,7 @@
 tg = {}
 
 --- Whom the running coroutine works for.
----@return {request_id: string, company: string?, actor: string?}
+---@return {request_id: string, company: string?, actor: string?, session: string?}
 function tg.context() end
 
 --- The table of the running coroutine: what belongs to its request and must not be kept in a module. Empty at its
