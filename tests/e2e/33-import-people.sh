@@ -90,6 +90,16 @@ like "$out" 'line 2: change ada@example.com: name roles.*line 4: refuse carol@ex
 is "$(sql "SELECT CONCAT(u.name, ' ', a.role) FROM users u JOIN role_assignments a ON a.user_id = u.id WHERE u.email_folded = 'ada@example.com'")" \
     "Ada Okafor-Lee finance" "name and roles"
 
+# --- another letter, and none for who has chosen a password
+api GET '/v1/users?q=bob'
+bob=$(field '.data[0].id')
+like "$(field '.data[0].invited_at')" '^20' "it is known when somebody was invited"
+post "/v1/users/$bob/invitation" '{}'
+is "$status $(sql 'SELECT COUNT(*) FROM mails')" "202 4" "another invitation"
+sql "UPDATE users SET status = 'active' WHERE email_folded = 'bob@example.com'"
+post "/v1/users/$bob/invitation" '{}'
+problem 409 not_invited "none for who needs none"
+
 # --- killed in the middle
 { echo external_ref,name && for n in $(seq 400); do echo "k$n,Company $n"; done; } >"$dir/many.csv"
 cli import companies "$dir/many.csv" --accept >"$dir/many.out" 2>&1 &
