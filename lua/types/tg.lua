@@ -379,22 +379,6 @@ function tg.crypto.ed25519.sign(seed, message) end
 ---@return boolean
 function tg.crypto.ed25519.verify(public, message, signature) end
 
---- Under the master keys, which Lua never sees. Only secrets/service.lua needs it.
----@class tg.secrets
-tg.secrets = {}
----@return string?  the id of the key that seals, 4 bytes; nil: there is no master key
-function tg.secrets.newest() end
----@param text string
----@param purpose string  where it is kept: needed again to open
----@return string? sealed
----@return tg.Err? err
-function tg.secrets.seal(text, purpose) end
----@param sealed string
----@param purpose string
----@return string? text
----@return tg.Err? err
-function tg.secrets.open(sealed, purpose) end
-
 -- What is seen from outside -------------------------------------------------------------------------------------------
 
 ---@alias tg.Fields table<string, string|integer|number|boolean|tg.Decimal>
