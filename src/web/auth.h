@@ -2,8 +2,9 @@
  *
  * A token stands in the Authorization header or, where there is none, in the cookie of a session (web/cookie.h).
  * `authenticate(token, req)` of lua/app.lua decides; its answer is kept per thread, by the SHA-256 of the token and of
- * Tollgate-Company (the company to act in, which it may read from the request), for at most TG_AUTH_KEEP_MS (a refusal for TG_AUTH_KEEP_REFUSED_MS), so a revoked key works at most that much longer;
- * with Redis, which carries the hint to forget it (TG_AUTH_CHANNEL), only as long as that takes.
+ * Tollgate-Company (the company to act in, which it may read from the request), for at most TG_AUTH_KEEP_MS (a refusal
+ * for TG_AUTH_KEEP_REFUSED_MS), so a revoked key works at most that much longer; with Redis, which carries the hint to
+ * forget it (TG_AUTH_CHANNEL), only as long as that takes.
  * Requests that come with the same token while it is being decided wait for that one answer. Failures of the world
  * (a database that is away) are not kept. A new generation starts with nothing known.
  */
