@@ -32,7 +32,7 @@ return openapi.section("catalog", "Rate decks", {
     refusals = { [409] = "A deck of this name is there" },
     example = { body = { name = "Wholesale A-Z", currency = "USD" } },
   },
-  decks = { summary = "List rate decks", query = schema.deck_list, answers = { [200] = shapes.page(deck) } },
+  decks = { summary = "List rate decks", query = schema.deck_list, answers = { [200] = shapes.counted_page(deck) } },
   deck = { summary = "One rate deck", ids = { id = "deck" }, answers = { [200] = deck } },
   put_rates = {
     summary = "Load the rates of a deck",

@@ -45,9 +45,7 @@ function handler.decks(req)
   if not rows then
     return nil, err
   end
-  return 200, page.answer(rows, limit, show_deck, function(row)
-    return { row.id }
-  end)
+  return 200, page.answer(rows, limit, show_deck, page.key_of(query))
 end
 
 --- GET /v1/rate-decks/{id}

@@ -8,7 +8,7 @@ local name <const> = v.string({ min = 1, max = 200 })
 
 schema.deck_create = v.object({ name = name, currency = v.currency() })
 
-schema.deck_list = page.query({ name = v.optional(name) })
+schema.deck_list = page.sorted({ name = v.optional(name) })
 
 schema.rates_put = {
   accept = v.optional(v.string({ min = 1, max = 100 })),

@@ -1,18 +1,24 @@
 --- SQL of rate decks. A version's rows are written once; the deck then points to it.
+local page = require("core.page")
+
 local store = {}
 
-local DECK <const> = [[
+local DECK_COLUMNS <const> = [[
   SELECT d.id AS `id:deck`, d.company_id AS `company:co`, d.name, d.currency, d.active_version AS version,
-         d.created_at, d.updated_at, r.row_count, r.source_hash, r.report AS `report:json`
-    FROM company_tree t JOIN rate_decks d ON d.company_id = t.descendant_id
-    LEFT JOIN rate_deck_versions r ON r.deck_id = d.id AND r.version = d.active_version
-   WHERE t.ancestor_id = {scope} ]]
+         d.created_at, d.updated_at, r.row_count, r.source_hash, r.report AS `report:json` ]]
+local DECK_ROWS <const> = [[
+  FROM company_tree t JOIN rate_decks d ON d.company_id = t.descendant_id
+  LEFT JOIN rate_deck_versions r ON r.deck_id = d.id AND r.version = d.active_version
+ WHERE t.ancestor_id = {scope} ]]
+local DECK <const> = DECK_COLUMNS .. DECK_ROWS
+
+local decks <const> = page.declare("decks", {
+  columns = DECK_COLUMNS, id = "d.id", name = "d.name COLLATE utf8mb4_unicode_nopad_ci",
+  rows = DECK_ROWS .. "AND ({name} IS NULL OR d.name = {name})",
+})
 
 local sql <const> = tg.db.declare({
   deck = DECK .. "AND d.id = {id:id}",
-  decks = DECK .. [[
-     AND ({after:id} IS NULL OR d.id > {after:id}) AND ({name} IS NULL OR d.name = {name})
-   ORDER BY d.id LIMIT {limit}]],
   -- Its owner must be the caller's company or below, and the buyer's seller or above.
   sellable = [[
     SELECT d.id AS `id:deck`, d.currency
@@ -76,9 +82,9 @@ function store.deck(id, tx)
   return tg.db.one(sql.deck, { id = id })
 end
 
----@param filter {after: {[1]: string}?, name: string?, limit: integer}
+---@param filter table of schema.deck_list
 function store.decks(filter)
-  return tg.db.query(sql.decks, { after = filter.after and filter.after[1], name = filter.name, limit = filter.limit })
+  return decks(filter, { name = filter.name })
 end
 
 function store.sellable(id, seller)

@@ -2,6 +2,9 @@
 -- A cursor is the key of the last row shown, so a page costs the same however deep it is, and rows that arrive while
 -- somebody reads never shift it. It names a place and grants nothing: every page is scoped anew. A store is asked
 -- for one row more than is shown; that row tells whether there is a next page.
+--
+-- Lists of what people have made by hand (page.sorted) also take `sort` and say `total`. What machines write (usage,
+-- entries, the audit log) has neither: to count or to sort it would cost more the longer a company is with us.
 local errors = require("core.errors")
 local v = require("core.validate")
 
@@ -10,6 +13,7 @@ local page = {}
 page.LIMIT_DEFAULT = 50
 page.LIMIT_MAX = 500
 
+local TEXT_MAX <const> = 800 -- bytes of a name of 200 characters
 local LATEST_US <const> = 253402300799999999 -- the last instant of 9999
 
 --- The shapes of the two parameters, for a query's list of fields.
@@ -46,6 +50,87 @@ function page.query(filters)
   return fields
 end
 
+local SORTS <const> = { "created_at", "-created_at", "name", "-name" }
+
+--- The same for a list that can be sorted, and is counted.
+---@param filters table<string, table>
+---@return table<string, table>
+function page.sorted(filters)
+  local fields = page.query(filters)
+  local says <const> = "created_at, the oldest first, when it is not given; -: backwards"
+  fields.sort = v.optional(v.described(v.enum(SORTS), says))
+  return fields
+end
+
+local function is_by_name(filter)
+  return filter.sort == "name" or filter.sort == "-name"
+end
+
+--- Of a list that can be sorted: the types of a cursor's parts, and the key of a row.
+---@param filter {sort: string?}
+---@param types string[] when it is not sorted
+---@return string[]
+function page.key_types(filter, types)
+  return is_by_name(filter) and { "text", table.unpack(types) } or types
+end
+
+---@param filter {sort: string?}
+---@return fun(row: table): string[]
+function page.key_of(filter)
+  return function(row)
+    return is_by_name(filter) and { row.name, row.id } or { row.id }
+  end
+end
+
+--- Declares the statements of a list that can be sorted: `name` (the oldest first), and others for the other orders.
+-- Ids begin with the time they were made at, so that their order is that of created_at.
+---@param name string
+---@param parts {columns: string, rows: string, id: string, name: string}  rows: from FROM on, with all filters;
+---  name: as people sort, whatever the case
+---@return fun(filter: table, args: table): table[]?, table?  rows, as page.answer takes them; `total` counts them all
+function page.declare(name, parts)
+  local function ordered(place, order)
+    return ("%s %s AND (%s) ORDER BY %s LIMIT {limit}"):format(parts.columns, parts.rows, place, order)
+  end
+  local function by_id(sign, order)
+    local place <const> = ("{after:id} IS NULL OR %s %s {after:id}"):format(parts.id, sign)
+    return ordered(place, ("%s %s"):format(parts.id, order))
+  end
+  local function by_name(sign, order)
+    local place = "{after:id} IS NULL OR #N #S {after_name} OR (#N = {after_name} AND #I #S {after:id})"
+    place = place:gsub("#N", parts.name):gsub("#S", sign):gsub("#I", parts.id)
+    return ordered(place, ("%s %s, %s %s"):format(parts.name, order, parts.id, order))
+  end
+  local statements <const> = tg.db.declare({
+    [name] = by_id(">", "ASC"), [name .. "_backwards"] = by_id("<", "DESC"),
+    [name .. "_by_name"] = by_name(">", "ASC"), [name .. "_by_name_backwards"] = by_name("<", "DESC"),
+    [name .. "_total"] = ("SELECT COUNT(*) AS total %s"):format(parts.rows),
+  })
+  local by_sort <const> = {
+    ["-created_at"] = name .. "_backwards", name = name .. "_by_name", ["-name"] = name .. "_by_name_backwards",
+  }
+  return function(filter, args)
+    local after = filter.after or {}
+    args.limit, args.after, args.after_name = filter.limit, after[#after], after[#after - 1]
+    local rows, err = tg.db.query(statements[by_sort[filter.sort] or name], args)
+    if not rows then
+      return nil, err
+    elseif filter.after then
+      rows.total = tg.json.null
+    elseif #rows < filter.limit then
+      rows.total = #rows -- these are all
+    else
+      local counted
+      counted, err = tg.db.one(statements[name .. "_total"], args)
+      if not counted then
+        return nil, err
+      end
+      rows.total = counted.total
+    end
+    return rows
+  end
+end
+
 --- Writes a cursor from the key of the last row shown.
 ---@param key (string|integer)[]
 ---@return string
@@ -55,8 +140,8 @@ end
 
 --- Reads a cursor. What is not one of ours, or one of another list, is an input error.
 ---@param cursor string?
----@param types string[] of the key's parts: "time" (microseconds from 1970 on), "count", "sha256" (hex) or the prefix
----  of an id
+---@param types string[] of the key's parts: "time" (microseconds from 1970 on), "count", "sha256" (hex), "text" (a
+---  name) or the prefix of an id
 ---@return (string|integer)[]? key, errors.Error?   nil, nil: from the beginning
 function page.decode(cursor, types)
   if cursor == nil then
@@ -80,6 +165,10 @@ function page.decode(cursor, types)
       if type(value) ~= "string" or #value ~= 64 or value:find("[^0-9a-f]") then
         return refuse()
       end
+    elseif expected == "text" then
+      if type(value) ~= "string" or #value > TEXT_MAX or not utf8.len(value) then
+        return refuse()
+      end
     elseif type(value) ~= "string" or not tg.id.is(value, expected) then
       return refuse()
     end
@@ -87,7 +176,7 @@ function page.decode(cursor, types)
   return key
 end
 
---- Makes the answer of a list out of up to limit + 1 rows.
+--- Makes the answer of a list out of up to limit + 1 rows. `total` is with those of page.declare.
 ---@param rows table[]
 ---@param limit integer
 ---@param show fun(row: table): table
@@ -99,7 +188,7 @@ function page.answer(rows, limit, show, key)
     data[i] = show(rows[i])
   end
   local more = #rows > limit
-  return { data = data, next_cursor = more and page.encode(key(rows[limit])) or tg.json.null }
+  return { data = data, next_cursor = more and page.encode(key(rows[limit])) or tg.json.null, total = rows.total }
 end
 
 return page

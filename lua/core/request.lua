@@ -32,7 +32,7 @@ end
 --- The parameters of a list, checked: its filters, `limit` (one more than the page shows) and `after`, the key of the
 -- last row shown so far.
 ---@param req table
----@param fields table<string, table> made by page.query
+---@param fields table<string, table> made by page.query or page.sorted
 ---@param key_types string[] of a cursor of this list
 ---@return table? query
 ---@return integer|errors.Error limit_or_err how many rows the page shows
@@ -41,7 +41,7 @@ function request.list(req, fields, key_types)
   if not query then
     return nil, err
   end
-  query.after, err = page.decode(query.cursor, key_types)
+  query.after, err = page.decode(query.cursor, page.key_types(query, key_types))
   if err then
     return nil, err
   end

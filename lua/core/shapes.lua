@@ -56,14 +56,21 @@ shapes.rate = v.object({
   steps = v.or_null(shapes.list(v.object({ after_s = shapes.count, per_minute = shapes.decimal }))),
 })
 
+shapes.next_cursor = v.or_null(described({ type = "string", description = "null: this is the last page" }))
+shapes.total = v.described(v.or_null(shapes.count), "of all pages; null behind the first, which has said it")
+
 --- A page of a list (core/page).
 ---@param of validate.Shape
 ---@return validate.Shape
 function shapes.page(of)
-  return v.object({
-    data = shapes.list(of),
-    next_cursor = v.or_null(described({ type = "string", description = "null: this is the last page" })),
-  })
+  return v.object({ data = shapes.list(of), next_cursor = shapes.next_cursor })
+end
+
+--- A page of a list that is counted (page.sorted).
+---@param of validate.Shape
+---@return validate.Shape
+function shapes.counted_page(of)
+  return v.object({ data = shapes.list(of), next_cursor = shapes.next_cursor, total = shapes.total })
 end
 
 return shapes

@@ -71,7 +71,8 @@ return openapi.section("identity", "Companies and keys", {
     example = { body = { name = "Acme Support", currency = "USD", timezone = "Europe/Berlin", country = "DE" } },
   },
   companies = {
-    summary = "List companies, own and below", query = schema.company_list, answers = { [200] = shapes.page(company) },
+    summary = "List companies, own and below", query = schema.company_list,
+    answers = { [200] = shapes.counted_page(company) },
   },
   company = { summary = "One company", ids = { id = "co" }, answers = { [200] = company }, etag = true },
   change_company = {
@@ -95,6 +96,6 @@ return openapi.section("identity", "Companies and keys", {
     once = true,
     example = { body = { name = "gateway 1", permissions = { "usage:write" } } },
   },
-  keys = { summary = "List API keys", query = schema.key_list, answers = { [200] = shapes.page(key) } },
+  keys = { summary = "List API keys", query = schema.key_list, answers = { [200] = shapes.counted_page(key) } },
   revoke_key = { summary = "Revoke an API key", ids = { id = "key" }, answers = { [204] = false } },
 })

@@ -35,10 +35,6 @@ local function show_key(row)
   }
 end
 
-local function by_id(row)
-  return { row.id }
-end
-
 -- The person who asks, how they are signed in, and with what; nil for a key.
 local function person(req)
   local actor <const> = req.principal.actor
@@ -116,7 +112,7 @@ function handler.companies(req)
   if not rows then
     return nil, err
   end
-  return 200, page.answer(rows, limit, show_company, by_id)
+  return 200, page.answer(rows, limit, show_company, page.key_of(query))
 end
 
 --- GET /v1/companies/{id}
@@ -218,7 +214,7 @@ function handler.keys(req)
   if not rows then
     return nil, err
   end
-  return 200, page.answer(rows, limit, show_key, by_id)
+  return 200, page.answer(rows, limit, show_key, page.key_of(query))
 end
 
 --- DELETE /v1/api-keys/{id}

@@ -126,7 +126,7 @@ schema.company_change = v.object({
   pricing = v.nullable(schema.pricing),
 })
 
-schema.company_list = page.query({
+schema.company_list = page.sorted({
   external_ref = v.optional(external_ref),
   q = v.optional(v.string({ min = 1, max = 100 })),
   status = v.optional(v.enum({ "active", "suspended" })),
@@ -152,6 +152,6 @@ schema.key_create = v.object({
   expires_at = v.optional(v.time()),
 })
 
-schema.key_list = page.query({ company = v.optional(v.id("co")) })
+schema.key_list = page.sorted({ company = v.optional(v.id("co")) })
 
 return schema

@@ -1,20 +1,38 @@
 --- SQL of companies and API keys.
 -- "Own or below" is one join: company_tree has a row for each company and each of its ancestors, itself included.
 local errors = require("core.errors")
+local page = require("core.page")
 
 local store = {}
 
-local COMPANY <const> = [[
+local COMPANY_COLUMNS <const> = [[
   SELECT c.id AS `id:co`, c.parent_id AS `parent:co`, c.name, c.external_ref, c.status, c.currency, c.timezone,
-         c.country, c.rate_deck_id AS `rate_deck:deck`, c.pricing AS `pricing:json`, c.created_at, c.updated_at, t.depth
-    FROM company_tree t JOIN companies c ON c.id = t.descendant_id
-   WHERE t.ancestor_id = {scope} ]]
+         c.country, c.rate_deck_id AS `rate_deck:deck`, c.pricing AS `pricing:json`, c.created_at, c.updated_at,
+         t.depth ]]
+local COMPANY_ROWS <const> = [[
+  FROM company_tree t JOIN companies c ON c.id = t.descendant_id
+ WHERE t.ancestor_id = {scope} ]]
+local COMPANY <const> = COMPANY_COLUMNS .. COMPANY_ROWS
 
-local KEY <const> = [[
+local KEY_COLUMNS <const> = [[
   SELECT k.id AS `id:key`, k.company_id AS `company:co`, k.name, k.permissions AS `permissions:json`, k.created_at,
-         k.expires_at, k.revoked_at, k.last_used_at
-    FROM company_tree t JOIN api_keys k ON k.company_id = t.descendant_id
-   WHERE t.ancestor_id = {scope} ]]
+         k.expires_at, k.revoked_at, k.last_used_at ]]
+local KEY_ROWS <const> = [[
+  FROM company_tree t JOIN api_keys k ON k.company_id = t.descendant_id
+ WHERE t.ancestor_id = {scope} ]]
+local KEY <const> = KEY_COLUMNS .. KEY_ROWS
+
+local companies <const> = page.declare("companies", {
+  columns = COMPANY_COLUMNS, id = "t.descendant_id", name = "c.name",
+  rows = COMPANY_ROWS .. [[
+     AND ({external_ref} IS NULL OR c.external_ref = {external_ref})
+     AND ({status} IS NULL OR c.status = {status})
+     AND ({q} IS NULL OR c.name LIKE CONCAT('%', {q}, '%') ESCAPE '|')]],
+})
+local keys <const> = page.declare("keys", {
+  columns = KEY_COLUMNS, id = "k.id", name = "k.name COLLATE utf8mb4_unicode_nopad_ci",
+  rows = KEY_ROWS .. "AND ({company:id} IS NULL OR k.company_id = {company:id})",
+})
 
 local sql <const> = tg.db.declare({
   company = COMPANY .. "AND t.descendant_id = {id:id}",
@@ -27,12 +45,6 @@ local sql <const> = tg.db.declare({
        AND EXISTS (SELECT 1 FROM company_tree t WHERE t.ancestor_id = {scope} AND t.descendant_id = c.id)
        FOR UPDATE]],
   company_by_ref = COMPANY .. "AND c.parent_id = {parent:id} AND c.external_ref = {external_ref}",
-  companies = COMPANY .. [[
-     AND ({after:id} IS NULL OR t.descendant_id > {after:id})
-     AND ({external_ref} IS NULL OR c.external_ref = {external_ref})
-     AND ({status} IS NULL OR c.status = {status})
-     AND ({q} IS NULL OR c.name LIKE CONCAT('%', {q}, '%') ESCAPE '|')
-   ORDER BY t.descendant_id LIMIT {limit}]],
   insert_company = [[
     INSERT INTO companies (id, parent_id, name, external_ref, status, currency, timezone, country, rate_deck_id,
                            pricing, created_at, updated_at)
@@ -71,9 +83,6 @@ local sql <const> = tg.db.declare({
     unscoped = "where somebody may act is being found out",
     sql = "SELECT 1 AS yes FROM company_tree t WHERE t.ancestor_id = {own:id} AND t.descendant_id = {company:id}",
   },
-  keys = KEY .. [[
-     AND ({after:id} IS NULL OR k.id > {after:id}) AND ({company:id} IS NULL OR k.company_id = {company:id})
-   ORDER BY k.id LIMIT {limit}]],
   -- Of this one company: a key below it does not act for it.
   living_keys = [[
     SELECT id AS `id:key`, permissions AS `permissions:json` FROM api_keys
@@ -147,13 +156,10 @@ function store.company_by_ref(parent, external_ref)
   return tg.db.one(sql.company_by_ref, { parent = parent, external_ref = external_ref })
 end
 
----@param filter {after: {[1]: string}?, external_ref: string?, status: string?, q: string?, limit: integer}
+---@param filter table of schema.company_list
 function store.companies(filter)
   local q = filter.q and filter.q:gsub("[|%%_]", "|%0") or nil
-  return tg.db.query(sql.companies, {
-    after = filter.after and filter.after[1], external_ref = filter.external_ref, status = filter.status, q = q,
-    limit = filter.limit,
-  })
+  return companies(filter, { external_ref = filter.external_ref, status = filter.status, q = q })
 end
 
 --- Writes a company with its place in the tree and its wallet.
@@ -183,7 +189,6 @@ function store.key(id, tx)
   return one(tx, sql.key, { id = id })
 end
 
----@param filter {after: {[1]: string}?, company: string?, limit: integer}
 --- The key of whoever asks, also when it acts for a company below its own.
 function store.own_key(id)
   return tg.db.one(sql.own_key, { id = id })
@@ -198,9 +203,9 @@ function store.is_below(own, company)
   return row ~= nil
 end
 
+---@param filter table of schema.key_list
 function store.keys(filter)
-  local after = filter.after and filter.after[1]
-  return tg.db.query(sql.keys, { after = after, company = filter.company, limit = filter.limit })
+  return keys(filter, { company = filter.company })
 end
 
 --- The caller's company's own keys that are good at this instant.

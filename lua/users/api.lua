@@ -42,7 +42,9 @@ return openapi.section("users", "People and roles", {
       body = { email = "ada@example.com", name = "Ada Okafor", roles = tg.json.array({ { role = "analyst" } }) },
     },
   },
-  users = { summary = "List people, own and below", query = schema.user_list, answers = { [200] = shapes.page(user) } },
+  users = {
+    summary = "List people, own and below", query = schema.user_list, answers = { [200] = shapes.counted_page(user) },
+  },
   user = { summary = "One person, and their roles", ids = { id = "usr" }, answers = { [200] = user }, etag = true },
   change_user = {
     etag = true,
@@ -68,7 +70,8 @@ return openapi.section("users", "People and roles", {
     query = schema.role_list,
     answers = {
       [200] = v.object({
-        data = shapes.list(role), next_cursor = v.or_null(shapes.text), built_in = shapes.list(built_in),
+        data = shapes.list(role), next_cursor = shapes.next_cursor, total = shapes.total,
+        built_in = shapes.list(built_in),
       }),
     },
   },

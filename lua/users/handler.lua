@@ -41,10 +41,6 @@ local function show_role(row)
   }
 end
 
-local function by_id(row)
-  return { row.id }
-end
-
 --- POST /v1/users
 function handler.create_user(req)
   local input, err = request.body(req, schema.user_create)
@@ -72,7 +68,7 @@ function handler.users(req)
   if not rows then
     return nil, err
   end
-  return 200, page.answer(rows, limit, show_user, by_id)
+  return 200, page.answer(rows, limit, show_user, page.key_of(query))
 end
 
 --- GET /v1/users/{id}
@@ -149,7 +145,7 @@ function handler.roles(req)
   if not rows then
     return nil, err
   end
-  local body = page.answer(rows, limit, show_role, by_id)
+  local body = page.answer(rows, limit, show_role, page.key_of(query))
   body.built_in = tg.json.array({})
   for i, name in ipairs(roles.names()) do
     local role = roles.BUILT_IN[name]

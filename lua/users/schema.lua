@@ -47,7 +47,7 @@ schema.user_change = v.object({
   roles = v.optional(role_list),
 })
 
-schema.user_list = page.query({
+schema.user_list = page.sorted({
   company = v.optional(v.id("co")),
   status = v.optional(v.enum({ "invited", "active", "disabled" })),
   q = v.optional(v.string({ min = 1, max = 100 })),
@@ -66,7 +66,7 @@ schema.role_change = v.object({
   permissions = v.optional(v.list(permission, { min = 1, max = 100 })),
 })
 
-schema.role_list = page.query({ company = v.optional(v.id("co")) })
+schema.role_list = page.sorted({ company = v.optional(v.id("co")) })
 
 schema.permission_check = v.object({
   permission = permission,

@@ -1,20 +1,38 @@
 --- SQL of people, their roles and the links that are sent to them.
 local errors = require("core.errors")
+local page = require("core.page")
 
 local store = {}
 
-local USER <const> = [[
+local USER_COLUMNS <const> = [[
   SELECT u.id AS `id:usr`, u.company_id AS `company:co`, u.email, u.name, u.status, u.created_at, u.updated_at,
          u.last_login_at,
-         (SELECT MAX(l.created_at) FROM user_links l WHERE l.user_id = u.id AND l.purpose = 'invite') AS invited_at
-    FROM company_tree t JOIN users u ON u.company_id = t.descendant_id
-   WHERE t.ancestor_id = {scope} ]]
+         (SELECT MAX(l.created_at) FROM user_links l WHERE l.user_id = u.id AND l.purpose = 'invite') AS invited_at ]]
+local USER_ROWS <const> = [[
+  FROM company_tree t JOIN users u ON u.company_id = t.descendant_id
+ WHERE t.ancestor_id = {scope} ]]
+local USER <const> = USER_COLUMNS .. USER_ROWS
 
-local ROLE <const> = [[
+local ROLE_COLUMNS <const> = [[
   SELECT r.id AS `id:rol`, r.company_id AS `company:co`, r.name, r.permissions AS `permissions:json`, r.created_at,
-         r.updated_at
-    FROM company_tree t JOIN roles r ON r.company_id = t.descendant_id
-   WHERE t.ancestor_id = {scope} ]]
+         r.updated_at ]]
+local ROLE_ROWS <const> = [[
+  FROM company_tree t JOIN roles r ON r.company_id = t.descendant_id
+ WHERE t.ancestor_id = {scope} ]]
+local ROLE <const> = ROLE_COLUMNS .. ROLE_ROWS
+
+local users <const> = page.declare("users", {
+  columns = USER_COLUMNS, id = "u.id", name = "u.name",
+  rows = USER_ROWS .. [[
+     AND ({company:id} IS NULL OR u.company_id = {company:id})
+     AND ({status} IS NULL OR u.status = {status})
+     AND ({q} IS NULL OR u.name LIKE CONCAT('%', {q}, '%') ESCAPE '|'
+          OR u.email_folded LIKE CONCAT('%', {q}, '%') ESCAPE '|')]],
+})
+local roles <const> = page.declare("roles", {
+  columns = ROLE_COLUMNS, id = "r.id", name = "r.name",
+  rows = ROLE_ROWS .. "AND ({company:id} IS NULL OR r.company_id = {company:id})",
+})
 
 local SELF <const> = "who asks has proved to be this user, wherever they act"
 local NOBODY <const> = "nobody is signed in yet: the link itself says whose it is"
@@ -25,12 +43,6 @@ local sql <const> = tg.db.declare({
     unscoped = SELF,
     sql = "SELECT u.id AS `id:usr`, u.company_id AS `company:co`, u.email, u.name FROM users u WHERE u.id = {id:id}",
   },
-  users = USER .. [[
-     AND ({after:id} IS NULL OR u.id > {after:id}) AND ({company:id} IS NULL OR u.company_id = {company:id})
-     AND ({status} IS NULL OR u.status = {status})
-     AND ({q} IS NULL OR u.name LIKE CONCAT('%', {q}, '%') ESCAPE '|'
-          OR u.email_folded LIKE CONCAT('%', {q}, '%') ESCAPE '|')
-   ORDER BY u.id LIMIT {limit}]],
   insert_user = [[
     INSERT INTO users (company_id, id, email, email_folded, name, status, created_at, updated_at)
     SELECT t.descendant_id, {id:id}, {email}, {folded}, {name}, 'invited', {now:time}, {now:time}
@@ -44,9 +56,6 @@ local sql <const> = tg.db.declare({
        SET s.revoked_at = {now:time} WHERE s.user_id = {user:id} AND s.revoked_at IS NULL]],
 
   role = ROLE .. "AND r.id = {id:id}",
-  roles = ROLE .. [[
-     AND ({after:id} IS NULL OR r.id > {after:id}) AND ({company:id} IS NULL OR r.company_id = {company:id})
-   ORDER BY r.id LIMIT {limit}]],
   insert_role = [[
     INSERT INTO roles (company_id, id, name, permissions, created_at, updated_at)
     SELECT t.descendant_id, {id:id}, {name}, {permissions:json}, {now:time}, {now:time}
@@ -153,10 +162,7 @@ end
 
 function store.users(filter)
   local q = filter.q and filter.q:lower():gsub("[|%%_]", "|%0")
-  return tg.db.query(sql.users, {
-    after = filter.after and filter.after[1], company = filter.company, status = filter.status, q = q,
-    limit = filter.limit,
-  })
+  return users(filter, { company = filter.company, status = filter.status, q = q })
 end
 
 function store.insert_user(tx, user)
@@ -180,9 +186,7 @@ function store.role_usable_in(id, company, tx)
 end
 
 function store.roles(filter)
-  return tg.db.query(sql.roles, {
-    after = filter.after and filter.after[1], company = filter.company, limit = filter.limit,
-  })
+  return roles(filter, { company = filter.company })
 end
 
 function store.insert_role(tx, role)

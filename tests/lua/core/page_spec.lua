@@ -5,6 +5,9 @@ local v = require("core.validate")
 
 -- What a key of these types may be, said once more.
 local FITS <const> = {
+  text = function(value)
+    return type(value) == "string" and #value <= 800 and utf8.len(value) ~= nil
+  end,
   time = function(value)
     return math.type(value) == "integer" and value >= 0 and value <= 253402300799999999
   end,
@@ -67,7 +70,7 @@ describe("page", function()
 
   it("takes of whatever is sent as a cursor nothing but a key of the list", function()
     local roll, taken = dice.new(4711), 0
-    local lists <const> = { { "co" }, { "time" }, { "time", "co" }, { "sha256" }, { "time", "sha256" } }
+    local lists <const> = { { "co" }, { "time" }, { "text", "co" }, { "sha256" }, { "time", "sha256" } }
     for _ = 1, 20000 do
       local parts, types = {}, roll.one(lists)
       for i = 1, roll(3) do

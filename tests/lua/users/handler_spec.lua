@@ -45,14 +45,17 @@ describe("requests about people", function()
       assert.equal("50|%", args.q) -- what LIKE would take for a pattern is not one
       assert.equal(2, args.limit)
     end)
+    script.expect("users_total", { total = 2 })
     local status, body = handler.users(request({ query = { q = "50%", limit = "1" } }))
     assert.equal(200, status)
     assert.equal(1, #body.data)
     assert.is_string(body.next_cursor)
+    assert.equal(2, body.total)
     script.expect("roles", { ROLE })
     status, body = handler.roles(request({ query = {} }))
     assert.equal(200, status)
     assert.equal("agent", body.built_in[1].name)
+    assert.equal(1, body.total) -- a page that is not full is all there is: nobody counts
     assert.same({ "usage:read" }, body.data[1].permissions)
   end)
 
