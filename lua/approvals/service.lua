@@ -51,9 +51,21 @@ local function others_who_may(permission, actor)
   if not n then
     return nil, err
   end
-  local people
-  people, err = users.others_who_may(permission, actor)
+  local person, people
+  person, err = keys.person(actor)
+  if person then
+    people, err = users.others_who_may(permission, person)
+  end
   return people and n + people, err
+end
+
+-- The author as the rule knows them: whoever asks, where the same person stands behind both.
+local function author_of(author, actor)
+  local is_same, err = keys.same_person(author, actor)
+  if is_same == nil then
+    return nil, err
+  end
+  return is_same and actor or author
 end
 
 -- Has this person given a password in the last minutes? A key is no person: nil.
@@ -85,9 +97,13 @@ function service.review(what)
   if err then
     return nil, err
   end
-  local answer
+  local author, answer
+  author, err = author_of(what.author, what.actor)
+  if not author then
+    return nil, err
+  end
   answer, err = step(what.flow, {
-    type = "approve", actor = what.actor, author = what.author, alone = others == 0, reauthenticated = fresh,
+    type = "approve", actor = what.actor, author = author, alone = others == 0, reauthenticated = fresh,
   })
   if not answer then
     return nil, err
@@ -270,10 +286,15 @@ function service.approve(row, operation, actor)
     return row
   elseif row.state ~= "waiting" or row.expires_at <= tg.time.now() then
     return nil, over(row.state == "waiting" and { state = "expired" } or row)
-  elseif row.proposer == actor then
+  end
+  local is_same, err = keys.same_person(row.proposer, actor)
+  if is_same == nil then
+    return nil, err
+  elseif is_same then
     return nil, denied("reviewer_is_author")
   end
-  local may, err = check_decider(row, operation, actor)
+  local may
+  may, err = check_decider(row, operation, actor)
   if not may then
     return nil, err
   end

@@ -252,9 +252,55 @@ function service.key(id)
   return row
 end
 
+local MAKERS_MAX <const> = 20
+
+--- Who stands behind an actor: a user for themselves, a key for whoever made it. Only the first key of a platform
+-- stands behind none of those it made: with it the operator gives others theirs.
+---@param actor string usr_… or key_…
+---@return string? person, table? err
+function service.person(actor)
+  for _ = 1, MAKERS_MAX do
+    if not tg.id.is(actor, "key") then
+      break
+    end
+    local row, err = store.maker(actor)
+    if err then
+      return nil, err
+    end
+    local maker = row and row.created_by
+    local above = nil
+    if maker and tg.id.is(maker, "key") then
+      above, err = store.maker(maker)
+      if err then
+        return nil, err
+      end
+    end
+    if not maker or (above and not above.created_by) then
+      break
+    end
+    actor = maker
+  end
+  return actor
+end
+
+--- Is one of them the other, or did the same person make both?
+---@return boolean? same, table? err
+function service.same_person(a, b)
+  if a == b then
+    return true
+  end
+  local first, err = service.person(a)
+  if not first then
+    return nil, err
+  end
+  local second
+  second, err = service.person(b)
+  return second and first == second, err
+end
+
 --- How many others in the caller's company have a permission.
 ---@param permission string
----@param actor string who is not counted
+---@param actor string who is not counted, nor are keys of the same person
 ---@return integer? n, table? err
 function service.others_who_may(permission, actor)
   local keys, err = store.living_keys(tg.time.now())
@@ -263,8 +309,12 @@ function service.others_who_may(permission, actor)
   end
   local n = 0
   for _, key in ipairs(keys) do
-    if key.id ~= actor and permissions.cover(key.permissions, { permission }) then
-      n = n + 1
+    if permissions.cover(key.permissions, { permission }) then
+      local same_one, failed = service.same_person(key.id, actor)
+      if same_one == nil then
+        return nil, failed
+      end
+      n = n + (same_one and 0 or 1)
     end
   end
   return n
@@ -333,7 +383,7 @@ function service.create_key(input, principal, record, held)
   local made = token.new("key")
   local row, failed = insert_key({
     company = input.company or principal.company, id = made.id, name = input.name, hash = made.hash,
-    permissions = wanted, expires_at = input.expires_at, now = now,
+    permissions = wanted, expires_at = input.expires_at, now = now, maker = principal.actor,
   }, record)
   if not row then
     return nil, failed

@@ -79,18 +79,22 @@ local sql <const> = tg.db.declare({
              k.expires_at, k.revoked_at, k.last_used_at
         FROM api_keys k WHERE k.id = {id:id}]],
   },
+  maker = {
+    unscoped = "of a key that is known already: who stands behind it",
+    sql = "SELECT created_by FROM api_keys WHERE id = {id:id}",
+  },
   is_below = {
     unscoped = "where somebody may act is being found out",
     sql = "SELECT 1 AS yes FROM company_tree t WHERE t.ancestor_id = {own:id} AND t.descendant_id = {company:id}",
   },
   -- Of this one company: a key below it does not act for it.
   living_keys = [[
-    SELECT id AS `id:key`, permissions AS `permissions:json` FROM api_keys
+    SELECT id AS `id:key`, permissions AS `permissions:json`, created_by FROM api_keys
      WHERE company_id = {scope} AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > {now:time})
      LIMIT 10000]],
   insert_key = [[
-    INSERT INTO api_keys (company_id, id, name, secret_hash, permissions, created_at, expires_at)
-    SELECT t.descendant_id, {id:id}, {name}, {hash:hex}, {permissions:json}, {now:time}, {expires_at:time}
+    INSERT INTO api_keys (company_id, id, name, secret_hash, permissions, created_at, expires_at, created_by)
+    SELECT t.descendant_id, {id:id}, {name}, {hash:hex}, {permissions:json}, {now:time}, {expires_at:time}, {maker}
       FROM company_tree t WHERE t.ancestor_id = {scope} AND t.descendant_id = {company:id}]],
   revoke_key = [[
     UPDATE api_keys k JOIN company_tree t ON t.ancestor_id = {scope} AND t.descendant_id = k.company_id
@@ -211,6 +215,12 @@ end
 --- The caller's company's own keys that are good at this instant.
 function store.living_keys(now)
   return tg.db.query(sql.living_keys, { now = now })
+end
+
+--- Who made a key.
+---@return {created_by: string?}? row, table? err
+function store.maker(id)
+  return tg.db.one(sql.maker, { id = id })
 end
 
 ---@return integer? inserted 0 when the company is not the caller's to use

@@ -196,6 +196,18 @@ key=$reviewer activate "$second"
 is "$status $(field .revision)" '200 5' "the other one does"
 key=$reviewer publish active alerts/rules.lua="$dir/alerts.lua"
 is "$status" 403 "and may not write"
+make_key editor '["rules:*", "api_keys:write", "approvals:*"]' && editor=$made
+{ cat lua/alerts/rules.lua && echo '-- of one person'; } >"$dir/alone.lua"
+key=$editor publish active alerts/rules.lua="$dir/alone.lua" && own=$bundle
+key=$editor post /v1/api-keys '{"name": "mask", "permissions": ["rules:*", "approvals:*"]}'
+mask=$(field .key)
+key=$mask activate "$own"
+is "$status $(field .state)" '202 waiting' "a second key of the author is nobody else"
+id=$(field .id)
+key=$editor post "/v1/approvals/$id/approve" '{}'
+problem 403 reviewer_is_author "and the first approves nothing that the second asked for"
+key=$mask post "/v1/approvals/$id/refuse" '{}'
+is "$status $(field .state)" '200 cancelled' "it is taken back"
 make_key reader '["rules:read"]' && reader=$made
 key=$reader activate release
 is "$status" 403 "who may only look activates nothing"

@@ -9,6 +9,11 @@ local RUN <const> = { permission = "companies:write" }
 
 local asked, answer, real_rules, real_locals
 
+-- Who stands behind a key is asked by identity's own spec.
+require("identity.service").person = function(actor)
+  return actor
+end
+
 local function approval(fields)
   local row = {
     id = tg.id.new("apv"), company = ids.own, operation = "identity.change_company", flow = "company_suspend",

@@ -388,3 +388,44 @@ describe("create_platform", function()
     assert.equal(2, #err.errors)
   end)
 end)
+
+describe("who stands behind a key", function()
+  local FIRST <const>, ADMINS <const>, ROBOT <const> = tg.id.new("key"), tg.id.new("key"), tg.id.new("key")
+  local ADA <const> = tg.id.new("usr")
+
+  -- created_by of the keys that are asked about, in this order.
+  local function makers(...)
+    for _, maker in ipairs({ ... }) do
+      script.expect("maker", { created_by = maker or nil })
+    end
+  end
+
+  after_each(script.finish)
+
+  it("is a user for themselves and for what they have made, at any distance", function()
+    assert.equal(ADA, service.person(ADA))
+    makers(ADA)
+    assert.equal(ADA, service.person(ROBOT))
+    makers(ADMINS, ADA, ADA) -- its maker; that one's; that one's again, as the next on the way
+    assert.equal(ADA, service.person(ROBOT))
+  end)
+
+  it("is the key itself where a platform's first key made it, or nobody knows who did", function()
+    makers(false)
+    assert.equal(FIRST, service.person(FIRST))
+    makers(FIRST, false)
+    assert.equal(ADMINS, service.person(ADMINS))
+  end)
+
+  it("is the key that made it, where that is no first one", function()
+    makers(ADMINS, FIRST, FIRST, false)
+    assert.equal(ADMINS, service.person(ROBOT))
+    makers(ADMINS, FIRST, FIRST, false, FIRST, false)
+    assert.is_true(service.same_person(ROBOT, ADMINS))
+  end)
+
+  it("is not found out while the database is away", function()
+    script.expect("maker", nil, { code = "upstream" })
+    assert.same({ nil, { code = "upstream" } }, { service.same_person(ROBOT, ADA) })
+  end)
+end)
