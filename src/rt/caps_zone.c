@@ -35,10 +35,12 @@ void tg_zone_push_metatable(lua_State *L, const char *key, lua_CFunction gc)
     lua_rawsetp(L, LUA_REGISTRYINDEX, key);
 }
 
+/* One zone has one name: a folder's name with two slashes is the same file, and would be kept once more. */
 static bool is_zone_name(const char *name, size_t len)
 {
     static const char good[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+-/";
-    return len > 0 && len < 64 && strspn(name, good) == len && name[0] != '/';
+    return len > 0 && len < 64 && strspn(name, good) == len && name[0] != '/' && name[len - 1] != '/' &&
+           strstr(name, "//") == NULL;
 }
 
 static GTimeZone *load_zone(lua_State *L, const char *name, size_t len)

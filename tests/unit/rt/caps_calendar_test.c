@@ -180,6 +180,7 @@ TEST(a_plan_that_cannot_be_read_says_which_field)
         {"local t = {} for i = 1, 2001 do t[i] = '2026-01-01' end return calendar.windows({w = {holidays = t}}, 'UTC')",
          "2000 holidays"},
         {"return calendar.windows({}, 'Mars/Base')", "there is no zone 'Mars/Base'"},
+        {"return calendar.windows({}, 'Europe//Berlin')", "there is no zone 'Europe//Berlin'"},
         {"return calendar.windows({}, '../../etc/passwd')", "there is no zone"},
         {"return calendar.windows({}, '')", "there is no zone"},
         {"return calendar.windows(7, 'UTC')", "table expected"},
