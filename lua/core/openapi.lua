@@ -268,7 +268,10 @@ function openapi.document()
       version = "1",
       summary = "Charges, bills and gets paid for AI call centers, in real time.",
       description = "Amounts are decimals as strings. Times are RFC 3339 in UTC. Unknown fields and parameters are "
-        .. "refused. Errors are problem documents (RFC 9457). X-Request-Id goes in and comes out.",
+        .. "refused. Errors are problem documents (RFC 9457). X-Request-Id goes in and comes out.\n\nLists come in "
+        .. "pages: `next_cursor` of one is `cursor` of the next. Lists that people fill take `sort`, and their first "
+        .. "page says the `total`. Usage, entries of wallets and the audit log are in the order of time and have no "
+        .. "total: to count them would cost more each day.",
       license = { name = "Apache-2.0", identifier = "Apache-2.0" },
     },
     servers = { { url = "/" } },
