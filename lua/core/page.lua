@@ -82,6 +82,27 @@ function page.key_of(filter)
   end
 end
 
+--- Says of a page's rows how many there are on all pages.
+---@param rows table[]
+---@param filter {after: table?, limit: integer}
+---@param statement userdata its `total`
+---@param args table?
+---@return table[]? rows, table? err
+function page.counted(rows, filter, statement, args)
+  if filter.after then
+    rows.total = tg.json.null
+  elseif #rows < filter.limit then
+    rows.total = #rows -- these are all
+  else
+    local counted, err = tg.db.one(statement, args)
+    if not counted then
+      return nil, err
+    end
+    rows.total = counted.total
+  end
+  return rows
+end
+
 --- Declares the statements of a list that can be sorted: `name` (the oldest first), and others for the other orders.
 -- Ids begin with the time they were made at, so that their order is that of created_at.
 ---@param name string
@@ -115,19 +136,8 @@ function page.declare(name, parts)
     local rows, err = tg.db.query(statements[by_sort[filter.sort] or name], args)
     if not rows then
       return nil, err
-    elseif filter.after then
-      rows.total = tg.json.null
-    elseif #rows < filter.limit then
-      rows.total = #rows -- these are all
-    else
-      local counted
-      counted, err = tg.db.one(statements[name .. "_total"], args)
-      if not counted then
-        return nil, err
-      end
-      rows.total = counted.total
     end
-    return rows
+    return page.counted(rows, filter, statements[name .. "_total"], args)
   end
 end
 

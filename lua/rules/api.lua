@@ -120,7 +120,8 @@ local operations <const> = {
     }, note = "a new price list" } },
   },
   bundles = {
-    summary = "Bundles, newest first", query = schema.list, answers = { [200] = shapes.page(bundle_with({})) },
+    summary = "Bundles, newest first", query = schema.list,
+    answers = { [200] = shapes.counted_page(bundle_with({})) },
   },
   bundle = {
     summary = "One bundle", description = "`active` and `release` stand for bundles too.", query = schema.bundle_show,

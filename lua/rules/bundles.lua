@@ -88,7 +88,7 @@ function bundles.named_with_files(name, pointer)
 end
 
 function bundles.list(filter)
-  return store.bundles(filter.after, filter.limit)
+  return store.bundles(filter)
 end
 
 -- The files a request means: its own laid over those of the base. A file whose source is null is left out.

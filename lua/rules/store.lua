@@ -1,5 +1,7 @@
 --- SQL of bundles, slots, activations, what nodes report, and backtests.
 -- Ids of bundles are hex here and bytes in the tables. A NULL in the active slot is the release's own rules.
+local page = require("core.page")
+
 local store = {}
 
 local PLATFORM <const> = "the rules are one for all companies: the handler lets only the platform in"
@@ -24,6 +26,7 @@ local sql = {
   bundles = BUNDLE .. [[
     WHERE {at:time} IS NULL OR created_at < {at:time} OR (created_at = {at:time} AND id < {id:hex})
     ORDER BY created_at DESC, id DESC LIMIT {limit}]],
+  bundles_total = "SELECT COUNT(*) AS total FROM rule_bundles",
   files = "SELECT path, source FROM rule_files WHERE bundle_id = {id:hex} ORDER BY path",
   insert_bundle = [[
     INSERT INTO rule_bundles (id, parent_id, author, note, hooks, created_at)
@@ -112,9 +115,14 @@ function store.bundle(id, tx)
   return one(tx, sql.bundle, { id = id })
 end
 
----@param after {[1]: integer, [2]: string}? created_at and id of the last row shown
-function store.bundles(after, limit)
-  return tg.db.query(sql.bundles, { at = after and after[1], id = after and after[2], limit = limit })
+---@param filter {after: {[1]: integer, [2]: string}?, limit: integer}  created_at and id of the last row shown
+function store.bundles(filter)
+  local after = filter.after or {}
+  local rows, err = tg.db.query(sql.bundles, { at = after[1], id = after[2], limit = filter.limit })
+  if not rows then
+    return nil, err
+  end
+  return page.counted(rows, filter, sql.bundles_total)
 end
 
 ---@return {path: string, source: string}[]? files by path, table? err
