@@ -19,8 +19,8 @@
 #include "web/accesslog.h"
 #include "web/app.h"
 #include "web/auth.h"
-#include "web/ratelink.h"
 #include "web/conf.h"
+#include "web/ratelink.h"
 #include "web/request.h"
 #include "web/thread.h"
 
