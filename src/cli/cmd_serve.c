@@ -75,8 +75,8 @@ static int forbid_core_dumps(struct tg_err *err_r)
 static int serve(struct tg_conf *conf, struct tg_err *err_r)
 {
     struct tg_dburl url;
-    struct tg_mailer *mailer;
-    struct tg_keyring *keys = NULL;
+    static struct tg_mailer *mailer; /* of the process: when somebody is cut off nobody frees them */
+    static struct tg_keyring *keys;
     if (tg_masterkey_open(conf->master_key_file, &keys, err_r) != 0 || tg_server_open(conf, err_r) != 0 ||
         (!conf->core_dumps && forbid_core_dumps(err_r) != 0) || open_mailer(conf, &mailer, err_r) != 0 ||
         parse_database(conf, &url, err_r) != 0)

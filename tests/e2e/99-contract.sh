@@ -10,7 +10,14 @@ is "$(curl -s -o /dev/null -w '%{content_type}' "http://127.0.0.1:$port/openapi.
 run_node tests/contract/compare_spec.mjs
 run_node tests/contract/breaking.mjs tests/contract/released.json "$dir/openapi.json"
 
-for n in 1 2 3; do api GET /v1/hello; done
+# what no script before had a reason to ask for
+for path in /v1/hello /openapi.json /v1/permissions; do api GET $path; done
+post /v1/roles '{"name": "nobody has it", "permissions": ["usage:read"]}'
+api DELETE "/v1/roles/$(field .id)"
+is "$status" 204 "a role that nobody has can go"
+api GET /v1/audit-log
+api GET "/v1/audit-log/$(field '.data[0].id')"
+is "$status" 200 "an entry of the log by its id"
 run_node tests/contract/transcript.mjs "$dir/openapi.json" "$E2E_DIR/transcript" $E2E_WHOLE
 run_node tests/contract/examples.mjs "$dir/openapi.json" "http://127.0.0.1:$port" "$dir/key"
 
