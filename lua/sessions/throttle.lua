@@ -10,15 +10,27 @@ local FREE_OF_PAIR <const> = 5 -- attempts on one account from one address
 local FREE_OF_FACTOR <const> = 100 -- second factors of one user, from anywhere: who tries them knows the password
 local FREE_OF_ADDRESS <const> = 50 -- on any accounts: a whole office may sit behind one address
 
--- Of an IPv6 address the network: a customer has 2^64 others in it.
-local function network(address)
+local function groups_of(text)
   local groups = {}
-  if not address:find(":", 1, true) then
-    return address
-  end
-  for group in (address:gsub("::.*", "") .. ":"):gmatch("([%x]*):") do
+  for group in text:gmatch("%x+") do
     groups[#groups + 1] = group
   end
+  return groups
+end
+
+-- Of an IPv6 address the network: a customer has 2^64 others in it. What "::" leaves out is zeros; an IPv4 address
+-- inside of one is what it is.
+local function network(address)
+  local v4 = address:match("^::ffff:(%d+%.%d+%.%d+%.%d+)$")
+  if v4 or not address:find(":", 1, true) then
+    return v4 or address
+  end
+  local head, tail = address:match("^(.-)::(.*)$")
+  local groups, behind = groups_of(head or address), groups_of(tail or "")
+  for _ = 1, head and 8 - #groups - #behind or 0 do
+    groups[#groups + 1] = "0"
+  end
+  table.move(behind, 1, #behind, #groups + 1, groups)
   return table.concat(groups, ":", 1, math.min(#groups, 4)) .. "::/64"
 end
 
@@ -33,6 +45,17 @@ function throttle.buckets(folded, address)
   local net <const> = network(address)
   return {
     { hash = hash("pair", net, folded), free = FREE_OF_PAIR }, { hash = hash("address", net), free = FREE_OF_ADDRESS },
+  }
+end
+
+--- The buckets of asking for a letter with a code, which nothing gives back.
+---@param folded string the e-mail address, folded
+---@param address string
+function throttle.letter_buckets(folded, address)
+  local net <const> = network(address)
+  return {
+    { hash = hash("letter", net, folded), free = FREE_OF_PAIR },
+    { hash = hash("letters", net), free = FREE_OF_ADDRESS },
   }
 end
 

@@ -32,6 +32,29 @@ describe("guessing", function()
     assert.are_not.equal(buckets[1], buckets[4])
   end)
 
+  it("from an address that is written shorter is from the same network", function()
+    local function bucket(address)
+      return throttle.buckets("ada@x.y", address)[1].hash
+    end
+    assert.equal(bucket("192.0.2.1"), bucket("::ffff:192.0.2.1"))
+    assert.are_not.equal(bucket("::ffff:192.0.2.1"), bucket("::ffff:192.0.2.2"))
+    assert.equal(bucket("2001:db8:0:0:1:2:3:4"), bucket("2001:db8::9"))
+    assert.equal(bucket("2001:db8::1:2:3:4"), bucket("2001:db8:0:0:5::"))
+    assert.are_not.equal(bucket("2001:db8::1"), bucket("2001:db8:0:1::1"))
+    assert.are_not.equal(bucket("2001:db8::1:2:3:4:5"), bucket("2001:db8::1:2:3:4")) -- 0:1 and 0:0
+    assert.equal(bucket("::1"), bucket("::"))
+    assert.are_not.equal(bucket("::1"), bucket("1::"))
+  end)
+
+  it("at letters is counted apart from guessing at passwords", function()
+    local letters, passwords = throttle.letter_buckets("ada@x.y", "::1"), throttle.buckets("ada@x.y", "::1")
+    local others <const> = throttle.letter_buckets("bob@x.y", "::1")
+    assert.are_not.equal(letters[1].hash, passwords[1].hash)
+    assert.are_not.equal(letters[2].hash, passwords[2].hash)
+    assert.are_not.equal(letters[1].hash, others[1].hash)
+    assert.equal(letters[2].hash, others[2].hash)
+  end)
+
   it("goes on while there are free attempts", function()
     expect_attempt(1)
     expect_attempt(1)
