@@ -9,10 +9,10 @@ local errors = require("core.errors")
 local keys = require("identity.service")
 local operations = require("operations.service")
 local permissions = require("identity.permissions")
+local rights = require("users.rights")
 local same = require("core.same")
 local sessions = require("sessions.service")
 local store = require("approvals.store")
-local users = require("users.service")
 
 local service = {}
 
@@ -54,7 +54,7 @@ local function others_who_may(permission, actor)
   local person, people
   person, err = keys.person(actor)
   if person then
-    people, err = users.others_who_may(permission, person)
+    people, err = rights.others_who_may(permission, person)
   end
   return people and n + people, err
 end
@@ -195,7 +195,7 @@ local function held_by(actor, company)
     if not user then
       return err == nil and {} or nil, err
     end
-    return users.permissions_in(actor, company)
+    return rights.permissions_in(actor, company)
   end
   local key, err = store.living_key(actor, tg.time.now())
   if not key then

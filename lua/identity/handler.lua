@@ -4,6 +4,7 @@ local etag = require("core.etag")
 local operations = require("operations.service")
 local page = require("core.page")
 local request = require("core.request")
+local rights = require("users.rights")
 local schema = require("identity.schema")
 local service = require("identity.service")
 local sessions = require("sessions.service")
@@ -177,7 +178,7 @@ end
 
 local function held_by_person(actor, company)
   if tg.id.is(actor, "usr") then
-    return users.permissions_in(actor, company)
+    return rights.permissions_in(actor, company)
   end
 end
 

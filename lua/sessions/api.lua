@@ -56,7 +56,8 @@ return openapi.section("sessions", "Signing in", {
   },
   ask_reset = {
     summary = "Ask for a letter with a code to choose a new password",
-    description = "The answer is the same whether somebody has the address or not.",
+    description = "The answer is the same whether somebody has the address or not. Who asks often from one address "
+      .. "waits: 429. Nobody gets more than five letters an hour.",
     body = schema.ask_reset, answers = { [202] = v.object({ message = shapes.text }) },
     example = { body = { email = "nobody@example.com" } },
   },

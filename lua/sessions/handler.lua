@@ -156,7 +156,7 @@ function handler.ask_reset(req)
     return nil, err
   end
   local done
-  done, err = users.ask_reset(input.email)
+  done, err = service.ask_reset(input.email, req.remote)
   if done == nil then
     return nil, err
   end

@@ -5,6 +5,7 @@ local audit = require("audit.service")
 local errors = require("core.errors")
 local hint = require("core.hint")
 local keys = require("identity.service")
+local rights = require("users.rights")
 local secrets = require("secrets.service")
 local store = require("sessions.store")
 local throttle = require("sessions.throttle")
@@ -199,7 +200,7 @@ local function authenticate_session(id, hash, req)
     store.touch(id, now) -- lost when it fails: the next request tries again
   end
   local held
-  held, err = users.permissions_in(row.user, company)
+  held, err = rights.permissions_in(row.user, company)
   if not held then
     return nil, err
   end
@@ -377,6 +378,16 @@ function service.step_up(handler)
     end
     return handler(req)
   end
+end
+
+--- Asks for a letter with a code, for whoever has the address; whether anybody has is not told.
+---@return any done, table? err
+function service.ask_reset(email, address)
+  local may, err = throttle.enter(throttle.letter_buckets(users.fold(email), address), tg.time.now())
+  if not may then
+    return nil, err
+  end
+  return users.ask_reset(email)
 end
 
 --- A new password, by whoever knows the old one; every other session of theirs ends.

@@ -5,6 +5,7 @@ local operations = require("operations.service")
 local page = require("core.page")
 local permissions = require("identity.permissions")
 local request = require("core.request")
+local rights = require("users.rights")
 local roles = require("users.roles")
 local schema = require("users.schema")
 local service = require("users.service")
@@ -125,7 +126,7 @@ function handler.create_role(req)
     return nil, err
   end
   return operations.once(req, "POST /v1/roles", function(record)
-    local role, failed = service.create_role(input, req.principal, function(tx, row)
+    local role, failed = rights.create_role(input, req.principal, function(tx, row)
       return record(tx, 201, show_role(row))
     end)
     if not role then
@@ -141,7 +142,7 @@ function handler.roles(req)
   if not query then
     return nil, limit
   end
-  local rows, err = service.roles(query)
+  local rows, err = rights.roles(query)
   if not rows then
     return nil, err
   end
@@ -161,7 +162,7 @@ function handler.role(req)
     return nil, err
   end
   local role
-  role, err = service.role(id)
+  role, err = rights.role(id)
   if not role then
     return nil, err
   end
@@ -180,7 +181,7 @@ function handler.change_role(req)
     return nil, err
   end
   local role
-  role, err = service.change_role(id, input, req.principal, etag.expected(req))
+  role, err = rights.change_role(id, input, req.principal, etag.expected(req))
   if not role then
     return nil, err
   end
@@ -194,7 +195,7 @@ function handler.delete_role(req)
     return nil, err
   end
   local done
-  done, err = service.delete_role(id)
+  done, err = rights.delete_role(id)
   if not done then
     return nil, err
   end
@@ -219,7 +220,7 @@ function handler.check_permission(req)
   local actor, company = input.actor or req.principal.actor, input.company or req.principal.company
   if actor ~= req.principal.actor then
     local held
-    held, err = service.held_by(req.principal.actor, req.principal.company)
+    held, err = rights.held_by(req.principal.actor, req.principal.company)
     if not held then
       return nil, err
     elseif not permissions.has(held, "users:read") then
@@ -227,7 +228,7 @@ function handler.check_permission(req)
     end
   end
   local answer
-  answer, err = service.explain(actor, company, input.permission)
+  answer, err = rights.explain(actor, company, input.permission)
   if not answer then
     return nil, err
   end

@@ -1,21 +1,21 @@
---- People and what they may do.
--- A role holds in a company and all below it. What somebody may do in a company is what their roles there and above say
--- together. Nobody gives a role that may do more than they may themselves, or changes somebody who may do more.
+--- People: invited, changed, and proving that they are themselves. What they may do is in users/rights.lua.
+-- Nobody changes somebody who may do more.
 local audit = require("audit.service")
 local errors = require("core.errors")
 local etag = require("core.etag")
 local hint = require("core.hint")
 local jobs = require("jobs.service")
-local keys = require("identity.service")
 local mail = require("mail.service")
 local operations = require("operations.service")
-local permissions = require("identity.permissions")
+local rights = require("users.rights")
 local roles = require("users.roles")
 local store = require("users.store")
 
 local service = {}
 
 local LINK_LIFE <const> = 24 * 3600 * 1000000
+local LETTERS_MAX <const> = 5 -- with a code, to one user
+local LETTERS_WITHIN <const> = 3600 * 1000000
 local DEAD_LINK <const> = errors.refused("link_not_valid", "This link is not known, was used already, or is too old.")
 
 --- A password hash that no password has, made with the cost of a real one: whoever is not there takes as long.
@@ -28,180 +28,6 @@ service.NOBODYS_HASH = "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$"
 function service.fold(email)
   return (email:lower())
 end
-
--- What the rows of a user in a company come to.
-local function permissions_of(rows)
-  local list = {}
-  for _, row in ipairs(rows) do
-    local built_in = roles.BUILT_IN[row.role]
-    for _, name in ipairs(built_in and built_in.permissions or row.permissions or {}) do
-      list[#list + 1] = name
-    end
-  end
-  return list
-end
-
---- What a user may do in a company.
----@return string[]? held, table? err
-function service.permissions_in(user, company)
-  local rows, err = store.held(user, company)
-  if not rows then
-    return nil, err
-  end
-  local held = permissions_of(rows)
-  for _, name in ipairs(permissions.OWN) do
-    held[#held + 1] = name
-  end
-  return held
-end
-
---- What whoever asks (a user or a key) may do in a company.
----@return string[]? held, table? err
-function service.held_by(actor, company)
-  if tg.id.is(actor, "usr") then
-    return service.permissions_in(actor, company)
-  end
-  local key, err = keys.own_key(actor)
-  if err then
-    return nil, err
-  end
-  return key and key.permissions or {}
-end
-
---- The users of the caller's company and above who have a permission there, without one.
----@return integer? n, table? err
-function service.others_who_may(permission, actor)
-  local rows, err = store.holders()
-  if not rows then
-    return nil, err
-  end
-  local by_user, n = {}, 0
-  for _, row in ipairs(rows) do
-    local list = by_user[row.user] or {}
-    by_user[row.user] = list
-    table.move(permissions_of({ row }), 1, 100, #list + 1, list)
-  end
-  for user, held in pairs(by_user) do
-    if user ~= actor and permissions.has(held, permission) then
-      n = n + 1
-    end
-  end
-  return n
-end
-
---- Roles --------------------------------------------------------------------------------------------------------------
-
-function service.role(id)
-  local row, err = store.role(id)
-  if err then
-    return nil, err
-  end
-  if not row then
-    return nil, errors.not_found("role")
-  end
-  return row
-end
-
-function service.roles(filter)
-  return store.roles(filter)
-end
-
-local function check_gives(actor, company, wanted, pointer)
-  local held, err = service.held_by(actor, company)
-  if not held then
-    return nil, err
-  end
-  local covered, missing = permissions.cover(held, wanted)
-  if not covered then
-    return nil, errors.denied(("%s: you have not the permission %s, so you cannot give it."):format(pointer, missing))
-  end
-  return true
-end
-
---- Makes a role.
-function service.create_role(input, principal, record)
-  local company = input.company or principal.company
-  local may, err = check_gives(principal.actor, company, input.permissions, "/permissions")
-  if not may then
-    return nil, err
-  end
-  local id = tg.id.new("rol")
-  local row
-  row, err = tg.db.transaction(function(tx)
-    local inserted, insert_err = store.insert_role(tx, {
-      id = id, company = company, name = input.name, permissions = input.permissions, now = tg.time.now(),
-    })
-    if inserted == 0 then
-      return nil, errors.input("/company", "is not a company of yours")
-    elseif not inserted then
-      return nil, insert_err
-    end
-    local recorded = audit.recorder({ action = "users.create_role", after = input }, record)
-    return operations.finish(tx, recorded, store.role(id, tx))
-  end)
-  if errors.is_duplicate(err) then
-    return nil, errors.conflict("role_exists", "The company has a role of this name.")
-  end
-  return row, err
-end
-
----@param expected integer? the updated_at that it must have
-function service.change_role(id, input, principal, expected)
-  local role, err = service.role(id)
-  if not role then
-    return nil, err
-  end
-  local may
-  may, err = check_gives(principal.actor, role.company, input.permissions or role.permissions, "/permissions")
-  if not may then
-    return nil, err
-  end
-  local before = { name = role.name, permissions = role.permissions }
-  local after = { name = input.name or role.name, permissions = input.permissions or role.permissions }
-  local changed
-  changed, err = tg.db.transaction(function(tx)
-    local done, failed = store.update_role(tx, {
-      id = id, name = after.name, permissions = after.permissions, now = tg.time.now(), expected = expected,
-    })
-    if not done then
-      return nil, failed
-    elseif done == 0 then
-      return nil, etag.CHANGED
-    end
-    return audit.record(tx, { action = "users.change_role", object = id, before = before, after = after })
-  end)
-  if errors.is_duplicate(err) then
-    return nil, errors.conflict("role_exists", "The company has a role of this name.")
-  elseif not changed then
-    return nil, err
-  end
-  hint.rights_changed()
-  return service.role(id)
-end
-
-function service.delete_role(id)
-  local role, err = service.role(id)
-  if not role then
-    return nil, err
-  end
-  local deleted
-  deleted, err = tg.db.transaction(function(tx)
-    local n, failed = store.delete_role(tx, id)
-    if n == 1 then
-      local before = { name = role.name, permissions = role.permissions }
-      n, failed = audit.record(tx, { action = "users.delete_role", object = id, before = before })
-    end
-    return n, failed
-  end)
-  if not deleted then
-    return nil, err
-  elseif deleted == 0 then
-    return nil, errors.conflict("role_in_use", "Somebody has this role: take it away from them first.")
-  end
-  return true
-end
-
---- Users --------------------------------------------------------------------------------------------------------------
 
 local function with_roles(user, err)
   if not user then
@@ -241,7 +67,7 @@ end
 
 -- The wanted roles as rows, once it is sure that the caller may give each of them there.
 local function resolve_roles(list, company, principal)
-  local resolved = {}
+  local resolved, seen = {}, {}
   for i, entry in ipairs(list) do
     local at, where = ("/roles/%d"):format(i - 1), entry.company or company
     local built_in = roles.BUILT_IN[entry.role]
@@ -255,11 +81,17 @@ local function resolve_roles(list, company, principal)
       return nil, errors.input(at .. "/role", "is not a role of that company")
     end
     local may
-    may, err = check_gives(principal.actor, where, role.permissions, at)
+    may, err = rights.check_gives(principal.actor, where, role.permissions, at)
     if not may then
       return nil, err
     end
-    resolved[i] = { company = where, role = built_in and entry.role, role_id = not built_in and entry.role or nil }
+    local key = where .. entry.role
+    if not seen[key] then
+      seen[key] = true
+      resolved[#resolved + 1] = {
+        company = where, role = built_in and entry.role, role_id = not built_in and entry.role or nil,
+      }
+    end
   end
   return resolved
 end
@@ -358,11 +190,11 @@ end
 
 -- Whoever changes somebody must be able to do all that they can.
 local function check_above(user, principal)
-  local held, err = service.permissions_in(user.id, user.company)
+  local held, err = rights.permissions_in(user.id, user.company)
   if not held then
     return nil, err
   end
-  return check_gives(principal.actor, user.company, held, "This user may do what you may not")
+  return rights.check_gives(principal.actor, user.company, held, "This user may do what you may not")
 end
 
 --- Somebody else whom the caller may change.
@@ -492,9 +324,17 @@ function service.send_reset(email)
   elseif not user or user.status == "disabled" or user.company_status ~= "active" then
     return true
   end
+  local now <const> = tg.time.now()
+  local sent
+  sent, err = store.count_links(user.id, now - LETTERS_WITHIN)
+  if not sent then
+    return nil, err
+  elseif sent >= LETTERS_MAX then
+    return true -- a stranger may ask, and must not fill somebody's mailbox
+  end
   return tg.db.transaction(function(tx)
     local invited = user.status == "invited"
-    return write_letter(tx, user, invited and "invite" or "reset", invited and INVITATION or RESET, tg.time.now())
+    return write_letter(tx, user, invited and "invite" or "reset", invited and INVITATION or RESET, now)
   end)
 end
 
@@ -511,14 +351,22 @@ function service.choose_password(code, password)
   if not secret or #secret ~= 32 then
     return nil, DEAD_LINK
   end
-  local hash, err = tg.crypto.argon2id(password)
+  local link_hash = tg.crypto.hex(tg.crypto.sha256(secret))
+  local known, err = store.link(nil, link_hash) -- before a worker burns for a code that is nothing
+  if err then
+    return nil, err
+  elseif not is_alive(known, tg.time.now()) then
+    return nil, DEAD_LINK
+  end
+  local hash
+  hash, err = tg.crypto.argon2id(password)
   if not hash then
     return nil, err
   end
   local done
   done, err = tg.db.transaction(function(tx)
     local now = tg.time.now()
-    local link, failed = store.link(tx, tg.crypto.hex(tg.crypto.sha256(secret)))
+    local link, failed = store.link(tx, link_hash)
     if failed then
       return nil, failed
     elseif not is_alive(link, now) then
@@ -562,50 +410,6 @@ end
 
 function service.purge_links(before, limit)
   return store.delete_links(before, limit)
-end
-
--- Whom a question is about: a user or a key that the caller may see, in a company that they may see.
-local function check_visible(actor, company)
-  local found, err = keys.company(company)
-  if not found then
-    return nil, err
-  elseif tg.id.is(actor, "usr") then
-    return service.user(actor)
-  elseif not tg.id.is(actor, "key") then
-    return nil, errors.input("/actor", "must be the id of a user or of a key")
-  end
-  return keys.key(actor)
-end
-
---- Why somebody may or may not.
----@return {allowed: boolean, because: table[]}? answer, table? err
-function service.explain(actor, company, permission)
-  local visible, failed = check_visible(actor, company)
-  if not visible then
-    return nil, failed
-  end
-  local because, allowed = {}, false
-  if tg.id.is(actor, "usr") then
-    local rows, err = store.held(actor, company)
-    if not rows then
-      return nil, err
-    end
-    for _, row in ipairs(rows) do
-      local has = permissions.has(permissions_of({ row }), permission)
-      allowed = allowed or has
-      because[#because + 1] = {
-        role = row.role ~= "" and row.role or row.role_name, company = row.company, gives = has,
-      }
-    end
-  else
-    local held, err = service.held_by(actor, company)
-    if not held then
-      return nil, err
-    end
-    allowed = permissions.has(held, permission)
-    because[1] = { key = actor, gives = allowed }
-  end
-  return { allowed = allowed, because = because }
 end
 
 return service

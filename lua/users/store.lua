@@ -111,7 +111,13 @@ local sql <const> = tg.db.declare({
       SELECT l.purpose, l.expires_at, l.used_at, u.id AS `user:usr`, u.company_id AS `company:co`, u.email, u.name,
              u.status, c.status AS company_status
         FROM user_links l JOIN users u ON u.id = l.user_id JOIN companies c ON c.id = u.company_id
-       WHERE l.hash = {hash:hex} FOR UPDATE]],
+       WHERE l.hash = {hash:hex}]],
+  },
+  -- The link alone: a join would lock the user and the company, too.
+  lock_link = { unscoped = NOBODY, sql = "SELECT used_at FROM user_links WHERE hash = {hash:hex} FOR UPDATE" },
+  count_links = {
+    unscoped = NOBODY,
+    sql = "SELECT COUNT(*) AS n FROM user_links WHERE user_id = {user:id} AND created_at > {since:time}",
   },
   use_links = {
     unscoped = NOBODY,
@@ -247,9 +253,23 @@ function store.insert_link(tx, link)
   return tx:execute(sql.insert_link, link)
 end
 
---- Locks it.
+--- In a transaction it is locked.
+---@param tx table?
 function store.link(tx, hash)
-  return tx:one(sql.link, { hash = hash })
+  if tx then
+    local _, err = tx:one(sql.lock_link, { hash = hash })
+    if err then
+      return nil, err
+    end
+  end
+  return one(tx, sql.link, { hash = hash })
+end
+
+--- How many letters with a code somebody has got since then.
+---@return integer? n, table? err
+function store.count_links(user, since)
+  local row, err = tg.db.one(sql.count_links, { user = user, since = since })
+  return row and row.n, err
 end
 
 --- Sets the password, ends every session and takes every other link of the user away.

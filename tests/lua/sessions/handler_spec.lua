@@ -149,6 +149,7 @@ describe("requests about signing in", function()
   it("answer a question for a reset alike for everybody", function()
     local answers = {}
     for i, email in ipairs({ "ada@example.com", "nobody@example.com" }) do
+      expect_free_attempt()
       script.expect("insert", 1, nil, function(args)
         assert.same({ email = email }, args.arguments)
       end)
@@ -158,11 +159,23 @@ describe("requests about signing in", function()
     assert.same(answers[1], answers[2])
   end)
 
+  it("make who asks for letters again and again wait", function()
+    script.expect("make_bucket", 0)
+    script.expect("take_attempt", 0)
+    script.expect("failure", { failures = 5, last_at = tg.time.now() })
+    local status, err = handler.ask_reset(script.request({ body = { email = "ada@example.com" } }))
+    assert.is_nil(status)
+    assert.equal(429, err.status)
+  end)
+
   it("choose a password with a code", function()
     local code <const> = tg.crypto.base64url(("\1"):rep(32))
-    script.expect("link", {
+    local link <const> = {
       user = ids.user, expires_at = tg.time.now() + 1, status = "invited", company_status = "active",
-    })
+    }
+    script.expect("link", link)
+    script.expect("lock_link", {})
+    script.expect("link", link)
     script.expect("set_password", 1)
     script.expect("use_links", 1)
     script.expect("revoke_sessions", 0)
@@ -201,6 +214,7 @@ describe("requests about signing in", function()
     assert.same({ nil, away }, { handler.logout(request()) })
     script.expect("sessions", nil, away)
     assert.same({ nil, away }, { handler.sessions(request(nil, nil, {})) })
+    expect_free_attempt()
     script.expect("insert", nil, away)
     assert.same({ nil, away }, { handler.ask_reset(script.request({ body = { email = "a@example.com" } })) })
     script.expect("make_bucket", nil, away)

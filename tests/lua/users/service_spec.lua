@@ -5,7 +5,8 @@ local service = require("users.service")
 local ids = script.ids
 local BOSS <const> = tg.id.new("usr")
 local PRINCIPAL <const> = { company = ids.own, actor = BOSS }
-local DAY <const> = 24 * 3600 * 1000000
+local HOUR <const> = 3600 * 1000000
+local DAY <const> = 24 * HOUR
 local AWAY <const> = { code = "upstream", detail = "gone" }
 local OWNER <const> = { { role = "owner", company = ids.own } }
 local TAKEN <const> = { code = "conflict", native = 1062 }
@@ -24,140 +25,6 @@ local function ada(fields)
   end
   return row
 end
-
-local function role(fields)
-  local row = { id = ids.role, company = ids.own, name = "night shift", permissions = { "usage:read" } }
-  for name, value in pairs(fields or {}) do
-    row[name] = value
-  end
-  return row
-end
-
-describe("what somebody may do", function()
-  after_each(script.finish)
-
-  it("is what their roles say together, and looking after themselves", function()
-    script.expect("held", { { role = "agent" }, { role = "", permissions = { "usage:*" } }, { role = "" } })
-    assert.same({ "usage:*", "me:read", "me:write" }, service.permissions_in(ids.user, ids.own))
-  end)
-
-  it("is for a key what stands on it", function()
-    script.expect("own_key", { permissions = { "usage:write" } })
-    assert.same({ "usage:write" }, service.held_by(ids.key, ids.own))
-    script.expect("own_key", nil)
-    assert.same({}, service.held_by(ids.key, ids.own))
-    script.expect("own_key", nil, AWAY)
-    assert.same({ nil, AWAY }, { service.held_by(ids.key, ids.own) })
-  end)
-
-  it("counts the others who may, each once", function()
-    script.expect("holders", {
-      { user = BOSS, role = "owner" }, { user = ids.user, role = "rule_editor" }, { user = ids.user, role = "owner" },
-      { user = "usr_third", role = "", permissions = { "rules:*" } }, { user = "usr_fourth", role = "analyst" },
-    })
-    assert.equal(2, service.others_who_may("rules:activate", BOSS))
-    script.expect("holders", nil, AWAY)
-    assert.same({ nil, AWAY }, { service.others_who_may("rules:activate", BOSS) })
-  end)
-
-  it("is explained role by role", function()
-    script.expect("company", { id = ids.child })
-    script.expect("user", ada())
-    script.expect("assignments", {})
-    script.expect("held", {
-      { role = "analyst", company = ids.own }, { role = "", role_name = "x", company = ids.child },
-    })
-    local answer = service.explain(ids.user, ids.child, "usage:read")
-    assert.is_true(answer.allowed)
-    assert.same({
-      { role = "analyst", company = ids.own, gives = true }, { role = "x", company = ids.child, gives = false },
-    }, answer.because)
-  end)
-
-  it("is explained of keys, too, and only of those one may see", function()
-    script.expect("company", { id = ids.own })
-    script.expect("key", { permissions = { "usage:read" } })
-    script.expect("own_key", { permissions = { "usage:read" } })
-    assert.is_false(service.explain(ids.key, ids.own, "usage:write").allowed)
-    script.expect("company", { id = ids.own })
-    script.expect("key", nil)
-    local answer, err = service.explain(ids.key, ids.own, "usage:write")
-    assert.is_nil(answer)
-    assert.equal("not_found", err.code)
-    script.expect("company", { id = ids.own })
-    answer, err = service.explain("co_x", ids.own, "usage:write")
-    assert.is_nil(answer)
-    assert.equal("/actor", err.errors[1].pointer)
-    script.expect("company", nil)
-    assert.is_nil(service.explain(ids.user, ids.child, "usage:write"))
-  end)
-end)
-
-describe("a role", function()
-  after_each(script.finish)
-
-  it("is made by who has all that it gives", function()
-    script.expect("held", OWNER)
-    script.expect("insert_role", 1, nil, function(args)
-      assert.equal(ids.own, args.company)
-    end)
-    script.expect("role", role())
-    local made = service.create_role({ name = "night shift", permissions = { "usage:read" } }, PRINCIPAL, record)
-    assert.equal(ids.role, made.id)
-  end)
-
-  it("is not made by who has less", function()
-    script.expect("held", { { role = "analyst" } })
-    local wanted <const> = { "usage:read", "usage:write" }
-    local made, err = service.create_role({ name = "x", permissions = wanted }, PRINCIPAL, record)
-    assert.is_nil(made)
-    assert.is_truthy(err.detail:find("usage:write", 1, true))
-  end)
-
-  it("has a name of its own, in a company that is the caller's", function()
-    local input <const> = { name = "x", permissions = { "usage:read" }, company = ids.child }
-    script.expect("held", OWNER)
-    script.expect("insert_role", nil, TAKEN)
-    local _, taken = service.create_role(input, PRINCIPAL, record)
-    assert.equal("role_exists", taken.type)
-    script.expect("held", OWNER)
-    script.expect("insert_role", 0)
-    local _, foreign = service.create_role(input, PRINCIPAL, record)
-    assert.equal("/company", foreign.errors[1].pointer)
-  end)
-
-  it("is changed within the same bounds", function()
-    script.expect("role", role())
-    script.expect("held", OWNER)
-    script.expect("update_role", 1, nil, function(args)
-      assert.equal("night shift", args.name)
-      assert.same({ "usage:*" }, args.permissions)
-    end)
-    script.expect("role", role({ permissions = { "usage:*" } }))
-    assert.is_table(service.change_role(ids.role, { permissions = { "usage:*" } }, PRINCIPAL))
-    script.expect("role", role({ permissions = { "*" } })) -- also its name is not touched by who has less
-    script.expect("held", { { role = "analyst" } })
-    assert.is_nil(service.change_role(ids.role, { name = "y" }, PRINCIPAL))
-    script.expect("role", role())
-    script.expect("held", OWNER)
-    script.expect("update_role", nil, TAKEN)
-    local _, err = service.change_role(ids.role, { name = "y" }, PRINCIPAL)
-    assert.equal("role_exists", err.type)
-  end)
-
-  it("is deleted when nobody has it", function()
-    script.expect("role", role())
-    script.expect("delete_role", 1)
-    assert.is_true(service.delete_role(ids.role))
-    script.expect("role", role())
-    script.expect("delete_role", 0)
-    local _, err = service.delete_role(ids.role)
-    assert.equal("role_in_use", err.type)
-    script.expect("role", nil)
-    _, err = service.delete_role(ids.role)
-    assert.equal("not_found", err.code)
-  end)
-end)
 
 describe("inviting", function()
   after_each(script.finish)
@@ -227,11 +94,28 @@ describe("inviting", function()
     script.expect("role_usable_in", nil)
     local _, err = service.create_user(input, PRINCIPAL, record)
     assert.equal("/roles/0/role", err.errors[1].pointer)
-    script.expect("role_usable_in", role())
+    script.expect("role_usable_in", { id = ids.role, permissions = { "usage:read" } })
     script.expect("held", OWNER)
     script.expect("insert_user", 0)
     _, err = service.create_user(input, PRINCIPAL, record)
     assert.equal("/company", err.errors[1].pointer)
+  end)
+
+  it("gives a role once, however often it is asked for", function()
+    script.expect("held", OWNER)
+    script.expect("held", OWNER)
+    script.expect("held", OWNER)
+    script.expect("insert_user", 1)
+    script.expect("delete_assignments", 0)
+    script.expect("insert_assignment", 1)
+    script.expect("insert_assignment", 1)
+    script.expect("user", ada())
+    script.expect("assignments", {})
+    local list <const> = {
+      { role = "analyst" }, { role = "analyst", company = ids.own }, { role = "analyst", company = ids.child },
+    }
+    local input <const> = { email = "a@b.cd", name = "x", invite = false, roles = list }
+    assert.is_table(service.create_user(input, PRINCIPAL, record))
   end)
 
   it("is refused when somebody has the address", function()
@@ -316,12 +200,6 @@ describe("changing somebody", function()
     local user, err = service.change_user(ids.user, { name = "Eve" }, PRINCIPAL, 7)
     assert.is_nil(user)
     assert.equal("precondition_failed", err.type)
-    script.expect("role", role())
-    script.expect("held", OWNER)
-    script.expect("update_role", 0)
-    user, err = service.change_role(ids.role, { name = "y" }, PRINCIPAL, 7)
-    assert.is_nil(user)
-    assert.equal(412, err.status)
   end)
 
   it("fails as a whole", function()
@@ -340,6 +218,10 @@ describe("a letter with a code", function()
   it("goes to who has the address: a reset, or the invitation again", function()
     for status, purpose in pairs({ active = "reset", invited = "invite" }) do
       script.expect("by_email", ada({ status = status }))
+      script.expect("count_links", { n = 4 }, nil, function(args)
+        assert.equal(ids.user, args.user)
+        assert.equal(tg.time.now() - HOUR, args.since)
+      end)
       script.expect("insert_link", 1, nil, function(args)
         assert.equal(purpose, args.purpose)
       end)
@@ -356,6 +238,15 @@ describe("a letter with a code", function()
     end
     script.expect("by_email", nil, AWAY)
     assert.same({ nil, AWAY }, { service.send_reset("ada@example.com") })
+    script.expect("by_email", ada())
+    script.expect("count_links", nil, AWAY)
+    assert.same({ nil, AWAY }, { service.send_reset("ada@example.com") })
+  end)
+
+  it("is not the sixth within an hour", function()
+    script.expect("by_email", ada())
+    script.expect("count_links", { n = 5 })
+    assert.is_true(service.send_reset("ada@example.com"))
   end)
 
   local CODE <const> = tg.crypto.base64url(("\7"):rep(32))
@@ -370,8 +261,12 @@ describe("a letter with a code", function()
   it("chooses a password once, and takes the other codes and sessions away", function()
     script.expect("link", link(), nil, function(args)
       assert.equal(tg.crypto.hex(tg.crypto.sha256(("\7"):rep(32))), args.hash)
+      assert.is_false(script.in_transaction)
+    end)
+    script.expect("lock_link", {}, nil, function()
       assert.is_true(script.in_transaction)
     end)
+    script.expect("link", link())
     script.expect("set_password", 1)
     script.expect("use_links", 2, nil, function(args)
       assert.equal(ids.user, args.user)
@@ -387,8 +282,15 @@ describe("a letter with a code", function()
       false, link({ used_at = 1 }), link({ expires_at = tg.time.now() }), link({ status = "disabled" }),
       link({ company_status = "suspended" }),
     }) do
-      script.expect("link", row or nil)
+      local dead = row or nil
+      script.expect("link", dead) -- before a password is hashed for it
       local done, err = service.choose_password(CODE, "twelve letters")
+      assert.is_nil(done)
+      assert.equal("link_not_valid", err.type)
+      script.expect("link", link())
+      script.expect("lock_link", {})
+      script.expect("link", dead) -- somebody was faster
+      done, err = service.choose_password(CODE, "twelve letters")
       assert.is_nil(done)
       assert.equal("link_not_valid", err.type)
     end
@@ -397,6 +299,14 @@ describe("a letter with a code", function()
       assert.is_nil(done)
       assert.equal("link_not_valid", err.type)
     end
+  end)
+
+  it("says so when the database is away", function()
+    script.expect("link", nil, AWAY)
+    assert.same({ nil, AWAY }, { service.choose_password(CODE, "twelve letters") })
+    script.expect("link", link())
+    script.expect("lock_link", nil, AWAY)
+    assert.same({ nil, AWAY }, { service.choose_password(CODE, "twelve letters") })
   end)
 
   it("that is past is deleted", function()
