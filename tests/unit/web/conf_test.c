@@ -13,7 +13,7 @@ static const char *in_dir(const char *name)
 {
     static char paths[4][128];
     static int turn;
-    if (strchr(dir, 'X') != NULL && mkdtemp(dir) == NULL)
+    if (strstr(dir, "XXXXXX") != NULL && mkdtemp(dir) == NULL)
         abort();
     char *path = paths[turn++ % 4];
     snprintf(path, sizeof(paths[0]), "%s/%s", dir, name);

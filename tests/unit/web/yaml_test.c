@@ -8,7 +8,7 @@ static char dir[] = "/tmp/tollgate-yaml-XXXXXX";
 static const char *file(const char *name, const char *text)
 {
     static char path[128];
-    if (strchr(dir, 'X') != NULL && mkdtemp(dir) == NULL)
+    if (strstr(dir, "XXXXXX") != NULL && mkdtemp(dir) == NULL)
         abort();
     snprintf(path, sizeof(path), "%s/%s", dir, name);
     FILE *fp = fopen(path, "w");
