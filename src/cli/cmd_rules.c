@@ -82,6 +82,18 @@ const struct tg_command tg_cmd_rules_push = {
     push_options,
     run_push};
 
+/* The id of the bundle or of the folder that was given, which is published first; NULL after a message. */
+static char *bundle_of(const struct tg_args *args, struct tg_api *api)
+{
+    const char *what = args->argv[0];
+    if (tg_rulesapi_is_bundle(what))
+        return tg_strdup(what);
+    json_t *bundle = tg_rulesapi_publish(args, api, what, tg_args_get(args, "base"), NULL);
+    char *id = bundle != NULL ? tg_strdup(text_of(bundle, "id")) : NULL;
+    json_decref(bundle);
+    return id;
+}
+
 /* --- diff --------------------------------------------------------------------------------------------------------- */
 
 static json_t *compare(const struct tg_args *args, struct tg_api *api)
@@ -197,18 +209,6 @@ static int finish(const json_t *answer)
     return TG_EXIT_OK;
 }
 
-/* The id of what is to be activated, which is published first when it is a folder; NULL after a message. */
-static char *bundle_of(const struct tg_args *args, struct tg_api *api)
-{
-    const char *what = args->argv[0];
-    if (tg_rulesapi_is_bundle(what))
-        return tg_strdup(what);
-    json_t *bundle = tg_rulesapi_publish(args, api, what, tg_args_get(args, "base"), NULL);
-    char *id = bundle != NULL ? tg_strdup(text_of(bundle, "id")) : NULL;
-    json_decref(bundle);
-    return id;
-}
-
 static int activate(const struct tg_args *args, struct tg_api *api)
 {
     json_t *gate = gate_of(args), *answer = NULL;
@@ -295,18 +295,21 @@ static int run_shadow(const struct tg_args *args)
     const bool off = tg_args_has(args, "off");
     const char *share = tg_args_get(args, "share");
     if (off == (args->argc == 1) || off == (share != NULL)) {
-        tg_cli_fail(args, "either BUNDLE and --share, or --off");
+        tg_cli_fail(args, "either BUNDLE or DIR and --share, or --off");
         return TG_EXIT_USAGE;
     }
     struct tg_api *api = tg_api_open_by_args(args);
-    if (api == NULL)
-        return TG_EXIT_FAILED;
-    json_t *body = json_pack("{s:s?, s:s*}", "bundle", off ? NULL : args->argv[0], "share", share);
-    json_t *answer = tg_rulesapi_send(args, api, "PUT", "/v1/rules/shadow", body, true);
-    const int status = answer != NULL ? TG_EXIT_OK : TG_EXIT_FAILED;
+    char *bundle = api != NULL && !off ? bundle_of(args, api) : NULL;
+    json_t *answer = NULL;
+    if (bundle != NULL || (api != NULL && off)) {
+        json_t *body = json_pack("{s:s?, s:s*}", "bundle", bundle, "share", share);
+        answer = tg_rulesapi_send(args, api, "PUT", "/v1/rules/shadow", body, true);
+    }
     if (answer != NULL)
         fprintf(stderr, "shadow %s, share %s\n", text_of(answer, "bundle"), text_of(answer, "share"));
+    const int status = answer != NULL ? TG_EXIT_OK : TG_EXIT_FAILED;
     json_decref(answer);
+    free(bundle);
     tg_api_close(&api);
     return status;
 }
@@ -314,18 +317,20 @@ static int run_shadow(const struct tg_args *args)
 static const struct tg_option shadow_options[] = {
     {"share", "S", "Of the calls: 0.01 is one of a hundred, 1 all"},
     {"off", NULL, "No bundle any more"},
+    BASE_OPTION,
     TG_API_OPTIONS,
     {NULL, NULL, NULL},
 };
-const struct tg_command tg_cmd_rules_shadow = {
-    "rules shadow",
-    "[BUNDLE]",
-    0,
-    1,
-    "Lets a bundle see calls beside the one that decides",
-    "Nothing comes of what it answers; how it differs, in calls and in money, is in `rules status`.",
-    shadow_options,
-    run_shadow};
+const struct tg_command tg_cmd_rules_shadow = {"rules shadow",
+                                               "[BUNDLE|DIR]",
+                                               0,
+                                               1,
+                                               "Lets a bundle see calls beside the one that decides",
+                                               "A folder is published first. Nothing comes of what it answers; how it "
+                                               "differs, in calls and in money, is in `rules "
+                                               "status`.",
+                                               shadow_options,
+                                               run_shadow};
 
 /* --- status ------------------------------------------------------------------------------------------------------- */
 

@@ -76,6 +76,11 @@ run activate "$release" --min-shadow-calls 10 --max-increase-percent 2.5 --max-s
 like "$code $err" '^1 0 calls were compared, at least 10 are wanted' "a demand that is not met is named"
 run shadow
 is "$code" 2 "shadow wants a bundle or --off"
+run shadow "$rules" --base release --share 1
+is "$code $err" "0 shadow $(sql "SELECT LOWER(HEX(bundle_id)) FROM rule_activations WHERE revision = 2"), share 1" \
+    "a folder is published and shadowed"
+run shadow "$dir/bad" --share 1
+like "$code $err" '^1 alerts/rules.lua:3: ' "unless it is broken"
 run shadow --off
 is "$code $err" "0 shadow -, share 0" "and ends with --off"
 is_applied() {
