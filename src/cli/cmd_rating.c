@@ -3,11 +3,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <jansson.h>
 
 #include "cli/commands.h"
+#include "cli/luadir.h"
 #include "cli/rating_case.h"
 #include "rt/vm.h"
 
@@ -48,27 +48,6 @@ static void find_folders(const struct tg_args *args, const char *file, struct fo
     for (size_t i = 0; i < n; i++)
         folders->list[i] = folders->text[i];
     folders->list[n] = NULL;
-}
-
-/* --lua-dir; else lua/ here, beside the folder of the program, or where it is installed. */
-static const char *find_lua(const struct tg_args *args, char *path, size_t size)
-{
-    static const char *const places[] = {"../lua", "../share/tollgate/lua"};
-    char program[512];
-    const char *given = tg_args_get(args, "lua-dir");
-    if (given != NULL)
-        return given;
-    ssize_t len = readlink("/proc/self/exe", program, sizeof(program) - 1);
-    if (access("lua/pricing/rules.lua", R_OK) == 0 || len < 0)
-        return "lua";
-    program[len] = '\0';
-    const char *folder = dirname(program);
-    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-        (void)snprintf(path, size, "%s/%s", folder, places[i]);
-        if (access(path, R_OK) == 0)
-            return path;
-    }
-    return "lua";
 }
 
 /* --- one case ---------------------------------------------------------------------------------------------------------- */
@@ -163,7 +142,7 @@ static int load_rules(const struct tg_args *args, struct tg_rules **rules_r, str
 {
     char path[600];
     struct tg_luasource *src;
-    if (tg_luasource_read(find_lua(args, path, sizeof(path)), &src, err_r) != 0)
+    if (tg_luasource_read(tg_cli_lua_dir(args, path, sizeof(path)), &src, err_r) != 0)
         return -1;
     int status = tg_rules_new_of_release(src, rules_r, err_r);
     tg_luasource_unref(&src);
@@ -196,8 +175,7 @@ static int run_cases(const struct tg_args *args)
 
 static const struct tg_option options[] = {{"json", NULL,
                                             "End with one line of JSON instead: passed, failed, skipped, failures"},
-                                           {"lua-dir", "DIR",
-                                            "Where the rules are (default: lua here, or beside the program)"},
+                                           TG_LUA_DIR_OPTION,
                                            {"decks", "DIR", "Where deck files that a case names are looked for first"},
                                            {NULL, NULL, NULL}};
 

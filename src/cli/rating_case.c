@@ -9,6 +9,7 @@
 #include "cli/mapfile.h"
 #include "cli/rating_input.h"
 #include "rt/deckcsv.h"
+#include "rt/deckjson.h"
 #include "rt/fxtable.h"
 
 #define CHARGE_DECIMALS 6
@@ -111,7 +112,7 @@ static int open_rating(const json_t *input, struct rating *rating, struct tg_err
     if (!json_is_object(plan))
         return tg_err_set(err_r, TG_ERR_INPUT, "input.plan: an object expected");
     if (read_places(plan, &rating->places, err_r) != 0 ||
-        tg_rating_read_deck(json_object_get(plan, "deck"), &rating->deck, err_r) != 0)
+        tg_deck_from_json(json_object_get(plan, "deck"), &rating->deck, err_r) != 0)
         return -1;
     rating->state = tg_rating_read_state(json_object_get(input, "state"), err_r);
     if (rating->state == NULL) {
