@@ -176,8 +176,7 @@ static void on_authenticated(struct tg_request *r)
         tg_principal_unref(&r->principal);
         begin(r);
     } else if (!tg_principal_may(r->principal, (unsigned)r->match.route->permission)) {
-        tg_reply_problem(r, &(struct tg_problem){.status = 403,
-                                                 .detail = "This API key does not have the permission for that."});
+        tg_reply_problem(r, &(struct tg_problem){.status = 403, .detail = "You do not have the permission for that."});
         tg_refused_before_handler(r);
         finish(r);
     } else if (r->is_by_cookie && !tg_csrf_is_good(r, r->credential->csrf)) {
