@@ -39,6 +39,11 @@ int tg_usage_status_parse(const char *name, size_t len, enum tg_usage_status *st
     return -1;
 }
 
+struct tg_usage_batch *tg_usage_batch_new(void)
+{
+    return TG_NEW(struct tg_usage_batch);
+}
+
 void *tg_usage_batch_alloc(struct tg_usage_batch *batch, size_t size)
 {
     size = (size + 15) & ~(size_t)15;

@@ -76,11 +76,16 @@ int tg_usage_parse(const char *body, size_t len, struct tg_usage_batch **batch_r
 /* Rejects one event; reason and pointer are literals, the detail is formatted and cut at 200 bytes. Returns -1. */
 int tg_usage_reject(struct tg_usage_batch *batch, struct tg_usage_event *event, const char *reason, const char *pointer,
                     const char *fmt, ...) TG_PRINTF(5, 6);
+/* Without events: memory for those that are made and not parsed. */
+struct tg_usage_batch *tg_usage_batch_new(void);
 size_t tg_usage_batch_n(const struct tg_usage_batch *batch);
 struct tg_usage_event *tg_usage_batch_event(struct tg_usage_batch *batch, size_t i);
 /* Memory that lives as long as the batch. */
 void *tg_usage_batch_alloc(struct tg_usage_batch *batch, size_t size);
 void tg_usage_batch_free(struct tg_usage_batch **batch);
+
+/* Sets dedupe and body_hash from the rest. */
+void tg_usage_event_hash(struct tg_usage_event *event);
 
 #define TG_USAGE_STATUSES 6
 /* "rated", "not_billable", "no_rate", "blocked", "unrated", "failed": the names of the database and of the answer. */

@@ -369,7 +369,7 @@ void tg_usage_event_read_call(struct tg_usage_batch *batch, struct tg_usage_even
 
 /* --- identity and body -------------------------------------------------------------------------------------------- */
 
-static void hash_event(struct tg_usage_event *e)
+void tg_usage_event_hash(struct tg_usage_event *e)
 {
     uint8_t full[TG_SHA256_LEN];
     const struct tg_iov identity[] = {{e->source, strlen(e->source) + 1}, {e->event_id, strlen(e->event_id)}};
@@ -402,5 +402,5 @@ void tg_usage_event_read(struct tg_usage_batch *batch, struct tg_usage_event *ev
         if (read_call(&r, json_object_get(holder, "properties")) != 0)
             return;
     }
-    hash_event(event);
+    tg_usage_event_hash(event);
 }
