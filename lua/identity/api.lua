@@ -16,6 +16,7 @@ local company <const> = v.object({
   country = v.or_null(shapes.text),
   rate_deck = v.or_null(shapes.id("deck")),
   pricing = v.or_null(shapes.object),
+  limits = v.described(v.or_null(shapes.object), "of its calls"),
   created_at = shapes.instant,
   updated_at = shapes.instant,
 })
@@ -79,8 +80,9 @@ return openapi.section("identity", "Companies and keys", {
     etag = true,
     summary = "Change a company below",
     ids = { id = "co" },
-    description = "What a company pays (deck, pricing, zone, status) is changed by one above it, never by itself. To "
-      .. "suspend one needs a second person: 202, and nothing has happened before somebody approves.",
+    description = "What a company pays (deck, pricing, zone, status) and how much it may call (limits) is changed by "
+      .. "one above it, never by itself. To suspend one needs a second person: 202, and nothing has happened before "
+      .. "somebody approves.",
     body = schema.company_change,
     answers = { [200] = company, [202] = approvals.approval },
     refusals = { [409] = "The external_ref is taken" },

@@ -24,6 +24,7 @@ local function show_company(row)
     id = row.id, parent = or_null(row.parent), name = row.name, external_ref = or_null(row.external_ref),
     status = row.status, currency = row.currency, timezone = row.timezone, country = or_null(row.country),
     rate_deck = or_null(row.rate_deck), pricing = or_null(row.pricing),
+    limits = or_null(row.limits),
     created_at = show.time(row.created_at), updated_at = show.time(row.updated_at),
   }
 end

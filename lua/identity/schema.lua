@@ -105,6 +105,27 @@ schema.pricing = v.also(v.object({
   pack_options = v.optional(prices.pack_options),
 }), prices.check_pack)
 
+local function at_most(says)
+  return v.optional(v.described(v.integer(0, 1000000), says))
+end
+
+local prefixes <const> = v.list(v.string({
+  min = 1, max = 15, pattern = "^%d+$", regex = "^[0-9]+$", says = "must be the first digits of E.164 numbers",
+}), { max = 1000 })
+
+--- What bounds a company's calls (the rule charging.admit).
+schema.limits = v.object({
+  concurrent_calls = at_most("lines"),
+  calls_per_number = at_most("lines to one number"),
+  calls_per_agent = at_most("lines of one agent"),
+  calls_per_minute = at_most("calls begun"),
+  calls_per_hour = at_most("calls begun"),
+  same_number_per_hour = at_most("calls begun to one number"),
+  fraud_score = v.optional(v.described(v.integer(0, 100), "refused from here on; 90 when it is not given")),
+  blocked_prefixes = v.optional(prefixes),
+  allowed_prefixes = v.optional(v.described(prefixes, "with them every other number is blocked")),
+})
+
 schema.company_create = v.object({
   name = name,
   parent = v.optional(v.id("co")),
@@ -114,6 +135,7 @@ schema.company_create = v.object({
   country = v.optional(country),
   rate_deck = v.optional(v.id("deck")),
   pricing = v.optional(schema.pricing),
+  limits = v.optional(schema.limits),
 })
 
 schema.company_change = v.object({
@@ -124,6 +146,7 @@ schema.company_change = v.object({
   country = v.nullable(country),
   rate_deck = v.nullable(v.id("deck")),
   pricing = v.nullable(schema.pricing),
+  limits = v.nullable(schema.limits),
 })
 
 schema.company_list = page.sorted({

@@ -1,6 +1,6 @@
 --- Companies and the keys that act for them.
--- What a company pays is its seller's to say: currency, deck, pricing, zone, status and reference are changed from
--- above only, never by the company itself. A platform has nobody above it and answers for itself.
+-- What a company pays is its seller's to say: currency, deck, pricing, limits, zone, status and reference are changed
+-- from above only, never by the company itself. A platform has nobody above it and answers for itself.
 local audit = require("audit.service")
 local decks = require("catalog.service")
 local errors = require("core.errors")
@@ -20,7 +20,7 @@ local TOUCH_AFTER_US <const> = 300 * 1000000 -- last_used_at is written no more 
 local REFUSED <const> = {
   code = "denied", status = 401, type = "unauthorized", detail = "This API key is not known, or no longer valid.",
 }
-local KEPT <const> = { "name", "external_ref", "status", "timezone", "country", "rate_deck", "pricing" }
+local KEPT <const> = { "name", "external_ref", "status", "timezone", "country", "rate_deck", "pricing", "limits" }
 
 --- A company, own or below.
 function service.company(id)
@@ -54,7 +54,7 @@ end
 
 -- The company that already has this reference: the answer of a repeat, unless the repeat asks for something else.
 local function repeated(existing, input)
-  for _, field in ipairs({ "name", "currency", "timezone", "country", "rate_deck", "pricing" }) do
+  for _, field in ipairs({ "name", "currency", "timezone", "country", "rate_deck", "pricing", "limits" }) do
     if input[field] ~= nil and not same(input[field], existing[field]) then
       return nil, errors.conflict(
         "company_exists",
@@ -74,7 +74,7 @@ local function insert(input, parent, record)
     id = tg.id.new("co"), wallet = tg.id.new("wal"), parent = parent.id, name = input.name,
     external_ref = input.external_ref, currency = input.currency or parent.currency,
     timezone = input.timezone or parent.timezone, country = input.country, rate_deck = input.rate_deck,
-    pricing = input.pricing, now = now,
+    pricing = input.pricing, limits = input.limits, now = now,
   }
   if company.rate_deck then
     local usable, err = check_deck(company.rate_deck, parent.id, company.currency)

@@ -7,8 +7,8 @@ local store = {}
 
 local COMPANY_COLUMNS <const> = [[
   SELECT c.id AS `id:co`, c.parent_id AS `parent:co`, c.name, c.external_ref, c.status, c.currency, c.timezone,
-         c.country, c.rate_deck_id AS `rate_deck:deck`, c.pricing AS `pricing:json`, c.created_at, c.updated_at,
-         t.depth ]]
+         c.country, c.rate_deck_id AS `rate_deck:deck`, c.pricing AS `pricing:json`, c.limits AS `limits:json`,
+         c.created_at, c.updated_at, t.depth ]]
 local COMPANY_ROWS <const> = [[
   FROM company_tree t JOIN companies c ON c.id = t.descendant_id
  WHERE t.ancestor_id = {scope} ]]
@@ -39,7 +39,7 @@ local sql <const> = tg.db.declare({
   -- EXISTS, not a join: FOR UPDATE would lock the row of the tree too, which others need to make companies.
   company_locked = [[
     SELECT c.id AS `id:co`, c.name, c.external_ref, c.status, c.timezone, c.country, c.rate_deck_id AS `rate_deck:deck`,
-           c.pricing AS `pricing:json`, c.updated_at
+           c.pricing AS `pricing:json`, c.limits AS `limits:json`, c.updated_at
       FROM companies c
      WHERE c.id = {id:id}
        AND EXISTS (SELECT 1 FROM company_tree t WHERE t.ancestor_id = {scope} AND t.descendant_id = c.id)
@@ -47,9 +47,9 @@ local sql <const> = tg.db.declare({
   company_by_ref = COMPANY .. "AND c.parent_id = {parent:id} AND c.external_ref = {external_ref}",
   insert_company = [[
     INSERT INTO companies (id, parent_id, name, external_ref, status, currency, timezone, country, rate_deck_id,
-                           pricing, created_at, updated_at)
+                           pricing, limits, created_at, updated_at)
     SELECT {id:id}, t.descendant_id, {name}, {external_ref}, 'active', {currency}, {timezone}, {country},
-           {rate_deck:id}, {pricing:json}, {now:time}, {now:time}
+           {rate_deck:id}, {pricing:json}, {limits:json}, {now:time}, {now:time}
       FROM company_tree t WHERE t.ancestor_id = {scope} AND t.descendant_id = {parent:id}]],
   -- A new company is below whatever its parent is below, and below itself at depth 0.
   insert_tree = [[
@@ -68,7 +68,8 @@ local sql <const> = tg.db.declare({
   update_company = [[
     UPDATE companies c JOIN company_tree t ON t.ancestor_id = {scope} AND t.descendant_id = c.id
        SET c.name = {name}, c.external_ref = {external_ref}, c.status = {status}, c.timezone = {timezone},
-           c.country = {country}, c.rate_deck_id = {rate_deck:id}, c.pricing = {pricing:json}, c.updated_at = {now:time}
+           c.country = {country}, c.rate_deck_id = {rate_deck:id}, c.pricing = {pricing:json}, c.limits = {limits:json},
+           c.updated_at = {now:time}
      WHERE c.id = {id:id}]],
 
   key = KEY .. "AND k.id = {id:id}",

@@ -69,3 +69,24 @@ describe("pricing parameters", function()
     assert.is_nil(first_fault({ tiers = { { per_minute = "0.06" } } }))
   end)
 end)
+
+describe("limits of calls", function()
+  it("name what is wrong with them", function()
+    for pointer, limits in pairs({
+      ["/concurrent_calls"] = { concurrent_calls = -1 },
+      ["/calls_per_agent"] = { calls_per_agent = "3" },
+      ["/fraud_score"] = { fraud_score = 101 },
+      ["/blocked_prefixes/1"] = { blocked_prefixes = tg.json.array({ "44", "+49" }) },
+      ["/allowed_prefixes"] = { allowed_prefixes = "44" },
+      ["/lines"] = { lines = 3 },
+    }) do
+      local _, err = v.check(schema.limits, limits)
+      assert.equal(pointer, err.errors[1].pointer)
+    end
+  end)
+
+  it("may be none, which is not the same as zero", function()
+    assert.same({}, (v.check(schema.limits, {})))
+    assert.same({ concurrent_calls = 0 }, (v.check(schema.limits, { concurrent_calls = 0 })))
+  end)
+end)

@@ -128,13 +128,25 @@ describe("changing a company", function()
 
   it("never lets a company set what it pays", function()
     for field, value in pairs({
-      rate_deck = ids.deck, pricing = {}, status = "active", timezone = "UTC", external_ref = "x",
+      rate_deck = ids.deck, pricing = {}, limits = {}, status = "active", timezone = "UTC", external_ref = "x",
     }) do
       script.expect("company", child({ depth = 0 }))
       local company, err = service.change_company(ids.child, { [field] = value })
       assert.is_nil(company)
       assert.equal("denied", err.code, field)
     end
+  end)
+
+  it("records limits of calls before and after", function()
+    script.expect("company", child({ depth = 1 }))
+    script.expect("company_locked", child({ limits = { concurrent_calls = 5 } }))
+    script.expect("update_company", 1, nil, function(args)
+      assert.same({ concurrent_calls = 9 }, args.limits)
+    end)
+    script.expect("company", child())
+    assert.is_table(service.change_company(ids.child, { limits = { concurrent_calls = 9 } }))
+    assert.same({ limits = { concurrent_calls = 5 } }, script.audited[1].before)
+    assert.same({ concurrent_calls = 9 }, script.audited[1].after.limits)
   end)
 
   it("lets it rename itself", function()
