@@ -77,9 +77,9 @@ struct tg_dbval *tg_batch_values(struct tg_batch *b, size_t n)
 /* Ids are given once; what an earlier attempt decided is undone. */
 static void prepare(struct tg_batch_item *item)
 {
-    const size_t n = tg_usage_batch_n(item->op->batch);
+    const size_t n = tg_op_n_events(item->op);
     for (size_t i = 0; i < n; i++) {
-        struct tg_usage_event *event = tg_usage_batch_event(item->op->batch, i);
+        struct tg_usage_event *event = tg_usage_batch_event(item->op->usage.batch, i);
         if (!item->has_id && event->outcome == TG_USAGE_PENDING) {
             event->id = tg_id_new();
             event->has_id = true;
@@ -115,9 +115,9 @@ static void defer_locked_out(struct tg_batch *b)
 {
     for (size_t i = 0; i < b->n_items; i++) {
         struct tg_batch_item *item = b->items[i];
-        const size_t n = tg_usage_batch_n(item->op->batch);
+        const size_t n = tg_op_n_events(item->op);
         for (size_t k = 0; k < n && item->state == TG_BATCH_WAITING; k++) {
-            const struct tg_usage_event *event = tg_usage_batch_event(item->op->batch, k);
+            const struct tg_usage_event *event = tg_usage_batch_event(item->op->usage.batch, k);
             if (event->outcome != TG_USAGE_PENDING)
                 continue;
             const struct tg_id id = tg_batch_company_of(item, event);
@@ -151,15 +151,15 @@ static void collect_work(struct tg_batch *b)
         struct tg_batch_item *item = b->items[i];
         if (item->state != TG_BATCH_WAITING)
             continue;
-        const size_t n = tg_usage_batch_n(item->op->batch);
+        const size_t n = tg_op_n_events(item->op);
         for (size_t k = 0; k < n; k++) {
-            struct tg_usage_event *event = tg_usage_batch_event(item->op->batch, k);
+            struct tg_usage_event *event = tg_usage_batch_event(item->op->usage.batch, k);
             if (event->outcome != TG_USAGE_PENDING)
                 continue;
             const struct tg_id id = tg_batch_company_of(item, event);
             const uint32_t company = tg_keymap_get(&b->access, item->op->caller_company.bytes, id.bytes);
             if (company == TG_KEYMAP_ABSENT)
-                tg_usage_reject(item->op->batch, event, "unknown_company", "/company",
+                tg_usage_reject(item->op->usage.batch, event, "unknown_company", "/company",
                                 "there is no such company, or it is not yours or below yours");
             else
                 add_work(b, (uint32_t)i, event, company);
@@ -169,7 +169,7 @@ static void collect_work(struct tg_batch *b)
 
 void tg_batch_reject_conflict(struct tg_batch *b, struct tg_batch_work *work)
 {
-    tg_usage_reject(b->items[work->item]->op->batch, work->event, "conflict", "/event_id",
+    tg_usage_reject(b->items[work->item]->op->usage.batch, work->event, "conflict", "/event_id",
                     "an event with this source and event_id and another content came first");
 }
 
@@ -246,7 +246,7 @@ static int decide(struct tg_batch *b, struct tg_err *err_r)
         if (b->n_items > 1 && b->ratings.len > ATTEMPT_RATINGS_MAX)
             return tg_err_set(err_r, TG_ERR_BUG, "the operations have too many lines for one transaction");
         if (is_spent(&budget, b, work))
-            tg_usage_reject(b->items[work->item]->op->batch, work->event, "unprocessable", "",
+            tg_usage_reject(b->items[work->item]->op->usage.batch, work->event, "unprocessable", "",
                             "the events before it took all the time or room there is for one request; send it again");
         else
             rate(b, work);
@@ -265,8 +265,8 @@ static void decide_followers(struct tg_batch *b)
         if (memcmp(work->event->body_hash, owner->body_hash, sizeof(owner->body_hash)) != 0) {
             tg_batch_reject_conflict(b, work);
         } else if (owner->event->outcome == TG_USAGE_REJECTED && !owner->is_stored) {
-            tg_usage_reject(b->items[work->item]->op->batch, work->event, owner->event->reason, owner->event->pointer,
-                            "%s", owner->event->detail);
+            tg_usage_reject(b->items[work->item]->op->usage.batch, work->event, owner->event->reason,
+                            owner->event->pointer, "%s", owner->event->detail);
         } else {
             work->event->outcome = TG_USAGE_DUPLICATE;
         }
@@ -281,7 +281,7 @@ static void write_answers(struct tg_batch *b)
             continue;
         struct tg_strbuf out;
         tg_strbuf_init(&out, LIST_MAX);
-        tg_usage_answer_write(item->op->batch, &out);
+        tg_usage_answer_write(item->op->usage.batch, &out);
         assert(!tg_strbuf_overflowed(&out));
         item->answer = tg_strbuf_take(&out, &item->answer_len);
         tg_strbuf_deinit(&out);

@@ -15,7 +15,7 @@
 #define TG_CHARGE_BATCH_H
 
 #include "charge/deckstore.h"
-#include "charge/engine.h"
+#include "charge/op.h"
 #include "io/sqlconn.h"
 #include "rt/ruleseat.h"
 
@@ -25,7 +25,7 @@ enum tg_batch_item_state {
     TG_BATCH_DEFERRED /* a wallet it needs is locked by somebody else: try again in another batch */
 };
 struct tg_batch_item { /* an operation on its way through transactions; zeroed, then op set */
-    struct tg_usage_op *op;
+    struct tg_op *op;
     struct tg_id operation_id; /* given at the first attempt, kept for the later ones */
     bool has_id;
     enum tg_batch_item_state state;

@@ -69,12 +69,12 @@ static int on_key(const struct tg_dbval *c, size_t n_cells, void *arg)
     const struct tg_id company = id_of(&c[0]);
     for (size_t i = 0; i < b->n_items; i++) {
         struct tg_batch_item *item = b->items[i];
-        const char *key = item->op->idempotency_key;
+        const char *key = tg_op_key(item->op);
         if (key == NULL || !tg_id_equal(item->op->caller_company, company) || strlen(key) != c[1].len ||
             memcmp(key, c[1].bytes, c[1].len) != 0)
             continue;
         item->state = TG_BATCH_ANSWERED;
-        if (c[3].len != TG_SHA256_LEN || memcmp(c[3].bytes, item->op->request_hash, TG_SHA256_LEN) != 0) {
+        if (c[3].len != TG_SHA256_LEN || memcmp(c[3].bytes, item->op->usage.request_hash, TG_SHA256_LEN) != 0) {
             tg_err_set(&item->err, TG_ERR_CONFLICT, "this Idempotency-Key was used for another request");
             continue;
         }
@@ -93,14 +93,14 @@ int tg_batch_read_keys(struct tg_batch *b, struct tg_err *err_r)
     tg_jsonw_init(&w, &b->json);
     tg_jsonw_array(&w);
     for (size_t i = 0; i < b->n_items; i++) {
-        const struct tg_usage_op *op = b->items[i]->op;
-        if (op->idempotency_key == NULL)
+        const struct tg_op *op = b->items[i]->op;
+        if (tg_op_key(op) == NULL)
             continue;
         char hex[33];
         tg_hex(op->caller_company.bytes, 16, hex);
         tg_jsonw_array(&w);
         tg_jsonw_str(&w, hex);
-        tg_jsonw_str(&w, op->idempotency_key);
+        tg_jsonw_str(&w, tg_op_key(op));
         tg_jsonw_array_end(&w);
         n++;
     }
@@ -193,10 +193,10 @@ int tg_batch_read_companies(struct tg_batch *b, struct tg_err *err_r)
     list_begin(b);
     for (size_t i = 0; i < b->n_items; i++) {
         const struct tg_batch_item *item = b->items[i];
-        const size_t n = tg_usage_batch_n(item->op->batch);
+        const size_t n = tg_op_n_events(item->op);
         for (size_t k = 0; k < n; k++) {
             struct tg_id company;
-            if (wants_company(b, item, tg_usage_batch_event(item->op->batch, k), &company))
+            if (wants_company(b, item, tg_usage_batch_event(item->op->usage.batch, k), &company))
                 list_add(b, item->op->caller_company.bytes, company.bytes);
         }
     }

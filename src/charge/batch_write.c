@@ -98,7 +98,7 @@ static void reject_unwritable(struct tg_batch *b, size_t i, const struct tg_err 
             assert(!"what was added can be taken back");
     }
     TG_LOG_ERROR("charge_event_stored", TG_LOG_STR("event_id", work->event->event_id), TG_LOG_ERR(err));
-    tg_usage_reject(b->items[work->item]->op->batch, work->event, "unprocessable", "",
+    tg_usage_reject(b->items[work->item]->op->usage.batch, work->event, "unprocessable", "",
                     "the event could not be stored; it has been logged for the operator");
 }
 
@@ -156,7 +156,7 @@ static int write_entries(struct tg_batch *b, size_t n_entries, struct tg_err *er
         const struct tg_batch_company *c = &b->companies[i];
         if (c->n_charged == 0)
             continue;
-        const bool is_of_one = !c->is_shared && c->item->op->idempotency_key != NULL;
+        const bool is_of_one = !c->is_shared && tg_op_key(c->item->op) != NULL;
         *v++ = TG_DBVAL_ID(c->id);
         *v++ = TG_DBVAL_ID(c->entry_id);
         *v++ = is_of_one ? TG_DBVAL_ID(c->item->operation_id) : TG_DBVAL_NULL;
@@ -232,12 +232,12 @@ static int write_operations(struct tg_batch *b, struct tg_err *err_r)
     size_t n = 0;
     for (size_t i = 0; i < b->n_items; i++) {
         const struct tg_batch_item *item = b->items[i];
-        if (item->state != TG_BATCH_WAITING || item->op->idempotency_key == NULL)
+        if (item->state != TG_BATCH_WAITING || tg_op_key(item->op) == NULL)
             continue;
         *v++ = TG_DBVAL_ID(item->op->caller_company);
-        *v++ = TG_DBVAL_STR(item->op->idempotency_key);
+        *v++ = TG_DBVAL_STR(tg_op_key(item->op));
         *v++ = TG_DBVAL_ID(item->operation_id);
-        *v++ = TG_DBVAL_BYTES((const char *)item->op->request_hash, sizeof(item->op->request_hash));
+        *v++ = TG_DBVAL_BYTES((const char *)item->op->usage.request_hash, sizeof(item->op->usage.request_hash));
         *v++ = TG_DBVAL_INT(200);
         *v++ = TG_DBVAL_BYTES(item->answer, item->answer_len);
         *v++ = TG_DBVAL_TIME(b->now_us);

@@ -27,13 +27,13 @@ struct ingest { /* from the call to its answer */
     struct tg_loop *loop;
     struct tg_bytes *bytes;
     char *key;
-    struct tg_usage_op op;
+    struct tg_op op;
     struct tg_err err; /* of parsing */
 };
 
 static void ingest_free(struct ingest *in)
 {
-    tg_usage_batch_free(&in->op.batch);
+    tg_usage_batch_free(&in->op.usage.batch);
     tg_bytes_unref(&in->bytes);
     free(in->key);
     free(in);
@@ -42,13 +42,13 @@ static void ingest_free(struct ingest *in)
 static void parse_body(void *arg) /* on any thread */
 {
     struct ingest *in = arg;
-    if (tg_usage_parse(in->bytes->bytes, in->bytes->len, &in->op.batch, &in->err) == 0)
-        tg_sha256(in->bytes->bytes, in->bytes->len, in->op.request_hash);
+    if (tg_usage_parse(in->bytes->bytes, in->bytes->len, &in->op.usage.batch, &in->err) == 0)
+        tg_sha256(in->bytes->bytes, in->bytes->len, in->op.usage.request_hash);
 }
 
 static int push_answer(lua_State *L, void *arg)
 {
-    const struct tg_usage_answer *answer = arg;
+    const struct tg_op_answer *answer = arg;
     struct tg_err err;
     if (tg_json_push(L, answer->json, answer->len, &err) != 0)
         return luaL_error(L, "the answer cannot be read: %s", err.text);
@@ -83,8 +83,7 @@ static int push_refused(lua_State *L, void *arg)
     return 2;
 }
 
-static void on_charged(struct tg_usage_op *op, const struct tg_usage_answer *answer, const struct tg_err *err,
-                       void *arg)
+static void on_charged(struct tg_op *op, const struct tg_op_answer *answer, const struct tg_err *err, void *arg)
 {
     struct ingest *in = arg;
     assert(op == &in->op);
@@ -102,7 +101,7 @@ static void go_on(void *arg)
 {
     struct ingest *in = arg;
     const bool is_parsed = in->err.code == TG_ERR_NONE;
-    if (is_parsed && tg_engine_submit_usage(in->engine, in->loop, &in->op, on_charged, in, &in->err) == 0)
+    if (is_parsed && tg_engine_submit(in->engine, in->loop, &in->op, on_charged, in, &in->err) == 0)
         return;
     if (!is_parsed && in->err.code == TG_ERR_INPUT)
         tg_await_resume(&in->aw, push_refused, &in->err);
@@ -164,7 +163,7 @@ static int l_ingest(lua_State *L)
     in->loop = services->loop;
     in->key = key == NULL ? NULL : tg_strdup(key);
     in->op.caller_company = principal->company;
-    in->op.idempotency_key = in->key;
+    in->op.usage.idempotency_key = in->key;
     in->op.deadline_mono_us = deadline_of(L, in->loop);
     if (in->bytes->len > PARSED_INLINE_MAX && services->work != NULL) {
         if (tg_work_submit(services->work, in->loop, parse_body, go_on, in, &in->err) == 0)

@@ -26,9 +26,10 @@
 #include "io/dbsession.h"
 #include "rt/rulebook.h"
 
-#define QUEUE_EVENTS_MAX 100000
-#define BATCH_EVENTS_MAX 5000
+#define QUEUE_ROWS_MAX 100000
+#define BATCH_ROWS_MAX 5000
 #define BATCH_OPS_MAX 512
+#define CALL_ROWS 4 /* that an operation of a call writes, about */
 #define CONFLICT_TRIES_MAX 12
 #define CONFLICT_PAUSE_MAX_US 50000
 #define DEFER_PAUSE_MAX_US 50000
@@ -45,7 +46,7 @@ struct tg_engine {
     pthread_mutex_t lock; /* of everything down to the line */
     pthread_cond_t wake;
     struct tg_queue *queue;
-    size_t queued_events;
+    size_t queued_rows;
     bool is_stopping;
     bool has_rules_offered; /* to be taken at the next batch */
     struct tg_engine_stats stats;
@@ -78,7 +79,7 @@ static void sleep_us(uint64_t usecs)
 static void on_answer(void *arg) /* on the submitting loop */
 {
     struct tg_queued *q = arg;
-    const struct tg_usage_answer answer = {q->item.answer, q->item.answer_len, q->item.is_replay};
+    const struct tg_op_answer answer = {q->item.answer, q->item.answer_len, q->item.is_replay};
     if (q->item.err.code != TG_ERR_NONE)
         q->done(q->item.op, NULL, &q->item.err, q->arg);
     else
@@ -91,10 +92,10 @@ static void answer(struct tg_engine *e, struct tg_queued *q)
 {
     assert(q->item.err.code != TG_ERR_NONE || q->item.answer != NULL);
     pthread_mutex_lock(&e->lock);
-    assert(e->queued_events >= q->n_events);
-    e->queued_events -= q->n_events;
+    assert(e->queued_rows >= q->n_rows);
+    e->queued_rows -= q->n_rows;
     e->stats.operations++;
-    e->stats.events += tg_usage_batch_n(q->item.op->batch);
+    e->stats.events += tg_op_n_events(q->item.op);
     pthread_mutex_unlock(&e->lock);
     tg_loop_post(q->loop, on_answer, q);
 }
@@ -103,8 +104,7 @@ static void answer_error(struct tg_engine *e, struct tg_queued *q, const struct 
 {
     q->item.err = *err;
     if (q->is_uncertain)
-        tg_err_set(&q->item.err, TG_ERR_UNCERTAIN,
-                   "the database did not say whether the events were stored; send them again");
+        tg_err_set(&q->item.err, TG_ERR_UNCERTAIN, "the database did not say whether it was stored; send it again");
     answer(e, q);
 }
 
@@ -257,7 +257,7 @@ static void run_batch(struct tg_engine *e, struct tg_queued **list, size_t n, in
         run_batch(e, list, 1, TG_BATCH_CAREFUL);
     } else {
         TG_LOG_ERROR("charge_operation_finished", TG_LOG_STR("code", tg_errcode_name(err.code)), TG_LOG_ERR(&err));
-        tg_err_set(&err, TG_ERR_BUG, "the events could not be stored");
+        tg_err_set(&err, TG_ERR_BUG, "it could not be stored");
         answer_error(e, list[0], &err);
     }
 }
@@ -310,10 +310,10 @@ static size_t next_batch(struct tg_engine *e, struct tg_queued **list)
         if (away_until_us > now_us)
             next_us = away_until_us;
         else
-            n = tg_queue_take(e->queue, now_us, e->set.batch_events_max, list, BATCH_OPS_MAX, &next_us);
+            n = tg_queue_take(e->queue, now_us, e->set.batch_rows_max, list, BATCH_OPS_MAX, &next_us);
         const bool ends = n == 0 && is_empty && e->is_stopping;
         struct tg_engine_stats stats = e->stats;
-        stats.queued_events = e->queued_events;
+        stats.queued_rows = e->queued_rows;
         tg_engine_metrics_publish(&stats, e->away_pause_us > 0, &e->published);
         if (n == 0 && !ends && !e->has_rules_offered) {
             if (is_empty)
@@ -365,10 +365,10 @@ struct tg_engine *tg_engine_new(const struct tg_dburl *url, struct tg_rulebook *
 {
     struct tg_engine *e = TG_NEW(struct tg_engine);
     e->set = *set;
-    if (e->set.queue_events_max == 0)
-        e->set.queue_events_max = QUEUE_EVENTS_MAX;
-    if (e->set.batch_events_max == 0)
-        e->set.batch_events_max = BATCH_EVENTS_MAX;
+    if (e->set.queue_rows_max == 0)
+        e->set.queue_rows_max = QUEUE_ROWS_MAX;
+    if (e->set.batch_rows_max == 0)
+        e->set.batch_rows_max = BATCH_ROWS_MAX;
     tg_dburl_copy(url, &e->url);
     e->decks = tg_deckstore_new();
     e->conn = tg_sqlconn_new(url);
@@ -405,16 +405,21 @@ void tg_engine_free(struct tg_engine **engine)
     *engine = NULL;
 }
 
-int tg_engine_submit_usage(struct tg_engine *engine, struct tg_loop *loop, struct tg_usage_op *op,
-                           tg_usage_done_fn *done, void *arg, struct tg_err *err_r)
+static size_t rows_of(const struct tg_op *op)
 {
-    const size_t n = tg_usage_batch_n(op->batch);
+    const size_t n = tg_op_n_events(op);
+    return op->kind != TG_OP_USAGE ? CALL_ROWS : n == 0 ? 1 : n;
+}
+
+int tg_engine_submit(struct tg_engine *engine, struct tg_loop *loop, struct tg_op *op, tg_op_done_fn *done, void *arg,
+                     struct tg_err *err_r)
+{
     struct tg_queued *q = TG_NEW(struct tg_queued);
-    *q = (struct tg_queued){.item.op = op, .loop = loop, .done = done, .arg = arg, .n_events = n == 0 ? 1 : n};
+    *q = (struct tg_queued){.item.op = op, .loop = loop, .done = done, .arg = arg, .n_rows = rows_of(op)};
     pthread_mutex_lock(&engine->lock);
-    const bool fits = engine->queued_events == 0 || engine->queued_events + q->n_events <= engine->set.queue_events_max;
+    const bool fits = engine->queued_rows == 0 || engine->queued_rows + q->n_rows <= engine->set.queue_rows_max;
     if (fits && !engine->is_stopping) {
-        engine->queued_events += q->n_events;
+        engine->queued_rows += q->n_rows;
         tg_queue_push(engine->queue, q);
         pthread_cond_signal(&engine->wake);
         q = NULL;
@@ -430,7 +435,7 @@ struct tg_engine_stats tg_engine_stats_get(struct tg_engine *engine)
 {
     pthread_mutex_lock(&engine->lock);
     struct tg_engine_stats stats = engine->stats;
-    stats.queued_events = engine->queued_events;
+    stats.queued_rows = engine->queued_rows;
     pthread_mutex_unlock(&engine->lock);
     return stats;
 }

@@ -13,7 +13,7 @@
 #ifndef TG_CHARGE_ENGINE_H
 #define TG_CHARGE_ENGINE_H
 
-#include "charge/usage.h"
+#include "charge/op.h"
 #include "io/db.h"
 #include "io/loop.h"
 #include "rt/vm.h"
@@ -22,8 +22,8 @@ struct tg_engine;
 struct tg_rulebook; /* rt/rulebook.h */
 
 struct tg_engine_settings {
-    size_t queue_events_max; /* 0: 100000; beyond: BUSY */
-    size_t batch_events_max; /* 0: 5000 rows written in one transaction */
+    size_t queue_rows_max; /* 0: 100000; beyond: BUSY */
+    size_t batch_rows_max; /* 0: 5000 rows written in one transaction */
 };
 /* Connects lazily and keeps trying: a database that is down makes operations fail after their deadline, not the
  * engine. It has the seat "engine" in book: a batch is rated with the newest rules there are when it begins. Before it
@@ -33,32 +33,15 @@ struct tg_engine *tg_engine_new(const struct tg_dburl *url, struct tg_rulebook *
 /* Answers what is queued, then joins. Sets *engine to NULL. */
 void tg_engine_free(struct tg_engine **engine);
 
-struct tg_usage_op { /* zeroed, then filled by the caller */
-    struct tg_id caller_company; /* events may name it or a company below it */
-    struct tg_usage_batch *batch; /* borrowed until the answer */
-    const char *idempotency_key; /* NULL: none. Borrowed until the answer */
-    uint8_t request_hash[32];
-    uint64_t deadline_mono_us; /* not begun by then: BUSY */
-};
-struct tg_usage_answer { /* borrowed */
-    const char *json; /* as tg_usage_answer_write() writes it: every repeat with the key gets these bytes */
-    size_t len;
-    bool is_replay; /* of an earlier request with this key; then the events of the batch have no outcomes */
-};
-/* On the submitting loop. err NULL: every event of the batch has its outcome and all that is ACCEPTED is durable.
- * Otherwise answer is NULL and nothing is acknowledged (BUSY, UPSTREAM: nothing happened; UNCERTAIN: the database did
- * not say; CONFLICT: the idempotency key stands with another request; BUG). */
-typedef void tg_usage_done_fn(struct tg_usage_op *op, const struct tg_usage_answer *answer, const struct tg_err *err,
-                              void *arg);
 /* -1 (BUSY): the queue is full; done will not run. */
-int tg_engine_submit_usage(struct tg_engine *engine, struct tg_loop *loop, struct tg_usage_op *op,
-                           tg_usage_done_fn *done, void *arg, struct tg_err *err_r) TG_MUST_CHECK;
+int tg_engine_submit(struct tg_engine *engine, struct tg_loop *loop, struct tg_op *op, tg_op_done_fn *done, void *arg,
+                     struct tg_err *err_r) TG_MUST_CHECK;
 
 struct tg_engine_stats { /* since the start */
     uint64_t transactions; /* committed */
     uint64_t operations, events; /* answered */
     uint64_t retries, bisections, deferred; /* deferred: a wallet was locked by another engine */
-    size_t queued_events; /* now, those of the running transaction too */
+    size_t queued_rows; /* that operations will write, of the running transaction too */
 };
 struct tg_engine_stats tg_engine_stats_get(struct tg_engine *engine);
 

@@ -38,8 +38,8 @@ void tg_engine_metrics_register(void)
 {
     for (size_t i = 0; i < N_COUNTERS; i++)
         metrics[i] = add(TG_METRIC_COUNTER, counters[i].name, counters[i].help);
-    queued = add(TG_METRIC_GAUGE, "tollgate_engine_queued_events",
-                 "Usage events that wait for the ledger engine or are in its transaction.");
+    queued = add(TG_METRIC_GAUGE, "tollgate_engine_queued_rows",
+                 "Rows that waiting operations will write, those of the running transaction too.");
     away = add(TG_METRIC_GAUGE, "tollgate_engine_database_away",
                "1 while the database does not answer the ledger engine, else 0.");
 }
@@ -55,7 +55,7 @@ void tg_engine_metrics_publish(const struct tg_engine_stats *now, bool is_away, 
 {
     for (size_t i = 0; i < N_COUNTERS; i++)
         tg_metric_add(metrics[i], NULL, value_of(now, counters[i].at) - value_of(published, counters[i].at));
-    tg_metric_set(queued, NULL, now->queued_events);
+    tg_metric_set(queued, NULL, now->queued_rows);
     tg_metric_set(away, NULL, is_away);
     *published = *now;
 }

@@ -116,8 +116,8 @@ static void take_answer(struct request *r, struct tg_loop *loop, struct sums *su
     is_str(r->err.text, "");
     sums->accepted += number_in(r->answer, "\"accepted\":");
     sums->duplicates += number_in(r->answer, "\"duplicates\":");
-    for (size_t i = 0; i < tg_usage_batch_n(r->op.batch); i++) {
-        const struct tg_usage_event *event = tg_usage_batch_event(r->op.batch, i);
+    for (size_t i = 0; i < tg_usage_batch_n(r->op.usage.batch); i++) {
+        const struct tg_usage_event *event = tg_usage_batch_event(r->op.usage.batch, i);
         sums->conflicts += event->outcome == TG_USAGE_REJECTED && strcmp(event->reason, "conflict") == 0;
     }
     request_end(r);

@@ -125,7 +125,7 @@ TEST(a_generation_that_closes_while_the_engine_works_costs_nothing_but_the_answe
     tg_vm_retire(&vm, 1, on_closed, &is_closed);
     turn_until(&is_closed);
     ok(is_closed, "closed");
-    while (tg_engine_stats_get(engine).queued_events > 0)
+    while (tg_engine_stats_get(engine).queued_rows > 0)
         tg_loop_run_once(fixture.loop, 10);
     tg_loop_run_once(fixture.loop, 10); /* the answer comes to nobody */
     tg_fault_disarm_all();

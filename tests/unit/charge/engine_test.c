@@ -260,7 +260,7 @@ TEST(a_company_whose_wallet_is_locked_waits_alone)
 
 TEST(a_full_queue_answers_busy_at_once_and_an_engine_that_ends_answers_what_it_has)
 {
-    struct tg_engine *engine = engine_begin_with(&(struct tg_engine_settings){.queue_events_max = 3});
+    struct tg_engine *engine = engine_begin_with(&(struct tg_engine_settings){.queue_rows_max = 3});
     struct tg_loop *loop = tg_loop_new();
     struct request r[4], large;
     struct tg_sqlconn *other = tg_sqlconn_new(&world.url);
@@ -276,7 +276,7 @@ TEST(a_full_queue_answers_busy_at_once_and_an_engine_that_ends_answers_what_it_h
                i < 3);
     }
     is_int(r[3].err.code, TG_ERR_BUSY);
-    is_int(tg_engine_stats_get(engine).queued_events, 3);
+    is_int(tg_engine_stats_get(engine).queued_rows, 3);
     tg_sqlconn_rollback(other);
     tg_engine_free(&engine);
     for (int i = 0; i < 3; i++) {
@@ -284,7 +284,7 @@ TEST(a_full_queue_answers_busy_at_once_and_an_engine_that_ends_answers_what_it_h
         contains(r[i].answer, "{\"accepted\":1");
     }
     /* One request that is larger than the queue is taken when nothing else waits. */
-    engine = engine_begin_with(&(struct tg_engine_settings){.queue_events_max = 1});
+    engine = engine_begin_with(&(struct tg_engine_settings){.queue_rows_max = 1});
     char body[2000];
     snprintf(body, sizeof(body), "[%s,%s]", call_event("f5", NULL, "+12125550100", "1"),
              call_event("f6", NULL, "+12125550100", "1"));
@@ -463,7 +463,7 @@ TEST(what_the_engine_does_is_in_the_metrics)
         tg_loop_run_once(loop, 5);
     is_int((int64_t)(metric("tollgate_engine_events_total") - before), 2);
     ok(metric("tollgate_engine_transactions_total") >= 2, "counted");
-    is_int((int64_t)metric("tollgate_engine_queued_events"), 0);
+    is_int((int64_t)metric("tollgate_engine_queued_rows"), 0);
     is_int((int64_t)metric("tollgate_engine_database_away"), 0);
     tg_engine_free(&engine);
     tg_loop_free(&loop);
@@ -490,7 +490,7 @@ TEST(ten_thousand_events_go_in_one_transaction_and_again_as_duplicates)
         contains(answer, turn == 0 ? "{\"accepted\":10000,\"duplicates\":0," : "{\"accepted\":0,\"duplicates\":10000,");
         printf("# %" PRIu64 " events/s, parsed, rated and durable\n", UINT64_C(10000000000) / usecs);
     }
-    is_int(tg_engine_stats_get(engine).queued_events, 0);
+    is_int(tg_engine_stats_get(engine).queued_rows, 0);
     tg_strbuf_deinit(&body);
     tg_engine_free(&engine);
     tg_loop_free(&loop);

@@ -148,7 +148,7 @@ static inline void world_begin(void)
 /* --- an engine and requests to it --------------------------------------------------------------------------------- */
 
 struct request {
-    struct tg_usage_op op;
+    struct tg_op op;
     bool is_done;
     char answer[3000]; /* cut */
     bool is_replay;
@@ -193,8 +193,7 @@ static inline struct tg_engine *engine_begin(void)
     return engine_begin_with(&(struct tg_engine_settings){0});
 }
 
-static inline void on_done(struct tg_usage_op *op, const struct tg_usage_answer *answer, const struct tg_err *err,
-                           void *arg)
+static inline void on_done(struct tg_op *op, const struct tg_op_answer *answer, const struct tg_err *err, void *arg)
 {
     struct request *r = arg;
     (void)op;
@@ -212,16 +211,16 @@ static inline bool request_submit_until(struct request *r, struct tg_engine *eng
                                         struct tg_id caller, const char *key, const char *body)
 {
     r->is_done = false;
-    if (tg_usage_parse(body, strlen(body), &r->op.batch, &r->err) != 0) {
+    if (tg_usage_parse(body, strlen(body), &r->op.usage.batch, &r->err) != 0) {
         printf("Bail out! %s\n", r->err.text);
         exit(1);
     }
     r->op.caller_company = caller;
-    r->op.idempotency_key = key;
-    tg_sha256(body, strlen(body), r->op.request_hash);
+    r->op.usage.idempotency_key = key;
+    tg_sha256(body, strlen(body), r->op.usage.request_hash);
     if (r->op.deadline_mono_us == 0)
         r->op.deadline_mono_us = tg_clock_mono_us() + 20000000;
-    return tg_engine_submit_usage(engine, loop, &r->op, on_done, r, &r->err) == 0;
+    return tg_engine_submit(engine, loop, &r->op, on_done, r, &r->err) == 0;
 }
 
 static inline bool request_submit(struct request *r, struct tg_engine *engine, struct tg_loop *loop,
@@ -239,7 +238,7 @@ static inline void request_wait(struct request *r, struct tg_loop *loop)
 
 static inline void request_end(struct request *r)
 {
-    tg_usage_batch_free(&r->op.batch);
+    tg_usage_batch_free(&r->op.usage.batch);
 }
 
 /* Submits, waits and returns the answer (static) or the error's name. */

@@ -3,28 +3,36 @@
 
 #include "tap.h"
 
-static struct tg_usage_op ops[200];
+static struct tg_op ops[200];
 static struct tg_queued items[200];
 static size_t n_items;
 
-static struct tg_queued *add(struct tg_queue *queue, char company, size_t n_events, const char *key)
+static struct tg_queued *add_of(struct tg_queue *queue, enum tg_opkind kind, char company, size_t n_rows,
+                                const char *key)
 {
-    struct tg_usage_op *op = &ops[n_items];
+    struct tg_op *op = &ops[n_items];
     struct tg_queued *q = &items[n_items++];
-    *op = (struct tg_usage_op){.idempotency_key = key, .deadline_mono_us = 1000};
+    *op = (struct tg_op){.kind = kind, .deadline_mono_us = 1000};
+    if (kind == TG_OP_USAGE)
+        op->usage.idempotency_key = key;
     memset(op->caller_company.bytes, company, 16);
-    *q = (struct tg_queued){.item.op = op, .n_events = n_events};
+    *q = (struct tg_queued){.item.op = op, .n_rows = n_rows};
     tg_queue_push(queue, q);
     return q;
 }
 
+static struct tg_queued *add(struct tg_queue *queue, char company, size_t n_rows, const char *key)
+{
+    return add_of(queue, TG_OP_USAGE, company, n_rows, key);
+}
+
 /* Takes a batch; the companies' letters in order, in a static buffer. */
-static const char *take(struct tg_queue *queue, uint64_t now_us, size_t events_max, size_t ops_max)
+static const char *take(struct tg_queue *queue, uint64_t now_us, size_t rows_max, size_t ops_max)
 {
     static char text[100];
     struct tg_queued *out[100];
     uint64_t next_us = 0;
-    const size_t n = tg_queue_take(queue, now_us, events_max, out, ops_max, &next_us);
+    const size_t n = tg_queue_take(queue, now_us, rows_max, out, ops_max, &next_us);
     for (size_t i = 0; i < n; i++)
         text[i] = (char)out[i]->item.op->caller_company.bytes[0];
     text[n] = '\0';
@@ -63,6 +71,25 @@ TEST(an_operation_that_does_not_fit_opens_the_next_batch_and_a_huge_one_goes_alo
     is_str(take(queue, 0, 100, 100), "b");
     is_str(take(queue, 0, 100, 100), "c");
     is_str(take(queue, 0, 100, 100), "d");
+    tg_queue_free(&queue);
+}
+
+TEST(calls_go_before_usage_and_usage_gets_its_turn)
+{
+    struct tg_queue *queue = tg_queue_new();
+    n_items = 0;
+    add(queue, 'u', 1, NULL);
+    add(queue, 'v', 50, NULL);
+    add_of(queue, TG_OP_RENEW, 'b', 4, NULL);
+    add_of(queue, TG_OP_AUTHORIZE, 'a', 4, NULL);
+    add_of(queue, TG_OP_AUTHORIZE, 'b', 4, NULL);
+    is_str(take(queue, 0, 100, 100), "babu");
+    for (int i = 0; i < 8; i++)
+        add_of(queue, TG_OP_SETTLE, 'c', 4, NULL);
+    is_str(take(queue, 0, 100, 4), "ccc"); /* a place is kept for usage, but it has too many rows to go with calls */
+    is_str(take(queue, 0, 100, 4), "cccv");
+    is_str(take(queue, 0, 100, 4), "cc");
+    ok(tg_queue_is_empty(queue), "empty");
     tg_queue_free(&queue);
 }
 
