@@ -10,28 +10,34 @@ post /v1/roles '{"name": "night shift", "permissions": ["usage:*", "wallets:read
 night=$(field .id)
 
 : >"$dir/subjects"
-subject() { # LABEL EMAIL ROLES [COMPANY]: signed in
+sign_in() { # LABEL EMAIL ROLES [COMPANY]
     login "$2" "open sesame, please"
     jq -nc --arg who "$1" --arg token "$(field .token)" --argjson roles "$3" --arg company "${4:-}" \
         '{label: $who, token: $token, roles: $roles} + (if $company == "" then {} else {company: $company} end)' >>"$dir/subjects"
+}
+subject() { # LABEL EMAIL ROLES [COMPANY]: their first time
+    accept_invitation "$2" "open sesame, please"
+    sign_in "$@"
 }
 give() { # ROLES of $person
     key=$platform_key
     api PATCH "/v1/users/$person" -H 'Content-Type: application/json' -d "{\"roles\": $1}"
     [ "$status" = 200 ] || echo "# roles: $status $body"
 }
+# all are invited before the first letter is waited for
 api GET /v1/roles
-for role in $(field '.built_in[].name'); do
-    make_person "$role@example.com" "$role" "open sesame, please"
+roles=$(field '.built_in[].name')
+for role in $roles; do invite_person "$role@example.com" "$role"; done
+invite_person several@example.com agent
+give "[{\"role\": \"finance\"}, {\"role\": \"$night\"}]"
+invite_person limited@example.com agent
+give "[{\"role\": \"analyst\", \"company\": \"$below\"}]"
+for role in $roles; do
     subject "$role" "$role@example.com" "[\"$role\"]"
 done
-make_person several@example.com agent "open sesame, please"
-give "[{\"role\": \"finance\"}, {\"role\": \"$night\"}]"
 subject "finance and one of the company's own" several@example.com "[\"finance\", \"$night\"]"
-make_person limited@example.com agent "open sesame, please"
-give "[{\"role\": \"analyst\", \"company\": \"$below\"}]"
 subject "analyst of a company below, there" limited@example.com '["analyst"]' "$below"
-subject "analyst of a company below, above it" limited@example.com '[]'
+sign_in "analyst of a company below, above it" limited@example.com '[]'
 
 run_node tests/contract/roles.mjs "$dir/openapi.json" "http://127.0.0.1:$port" "$dir/key" "$dir/subjects"
 done_testing

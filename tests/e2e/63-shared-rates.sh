@@ -34,20 +34,24 @@ knock() { # PORT [curl arguments…]
     sleep 0.3
 }
 keyed() { pass "$1" "$2" -H "Authorization: Bearer $key"; }
+platform_key=$key
+new_key() { # in $key: one that nobody has used, with its burst whole
+    key=$platform_key post /v1/api-keys "{\"name\": \"$1\"}"
+    key=$(field .key)
+}
 
 start_second
 ok $? "a second node"
-keyed "$first_port" 1 >/dev/null
-sleep 3 # until the burst is whole again: a rate is a matter of time
+new_key one
 passed=$(keyed "$first_port" 100)
 ok $((passed >= 40 && passed <= 70 ? 0 : 1)) "one node allows a burst, and the rate: $passed of 100"
 knock "$second_port" -H "Authorization: Bearer $key"
 passed=$(keyed "$second_port" 100)
 ok $((passed <= 30 ? 0 : 1)) "the other knows of it: $passed of 100"
-sleep 3
+new_key two
 began=$(date +%s%N)
 total=0
-while [ $((($(date +%s%N) - began) / 1000000)) -lt 5000 ]; do
+while [ $((($(date +%s%N) - began) / 1000000)) -lt 3000 ]; do
     total=$((total + $(keyed "$first_port" 10) + $(keyed "$second_port" 10)))
 done
 took_ms=$((($(date +%s%N) - began) / 1000000))
@@ -55,7 +59,6 @@ fair=$((40 + 20 * took_ms / 1000))
 echo "# both at once for $took_ms ms: $total passed; one node would allow $fair, two apart $((2 * fair))"
 ok $((total <= fair * 14 / 10 ? 0 : 1)) "together they allow about what one would: $total of $fair"
 ok $((total >= fair * 6 / 10 ? 0 : 1)) "and not much less"
-sleep 4
 passed=$(pass "$first_port" 100)
 knock "$second_port"
 passed=$(pass "$second_port" 100)
@@ -64,7 +67,7 @@ stop_second
 
 # --- without Redis each counts for itself
 start_second TOLLGATE_REDIS_URL=
-sleep 4
+new_key three
 keyed "$first_port" 100 >/dev/null
 sleep 0.3
 passed=$(keyed "$second_port" 100)

@@ -131,7 +131,7 @@ make_platform() { # the key in $dir/key
 
 # --- server
 free_port() {
-    node -e 'const s=require("net").createServer().listen(0,"127.0.0.1",()=>{console.log(s.address().port);s.close()})'
+    perl -MIO::Socket::INET -e 'print IO::Socket::INET->new(Listen => 1, LocalAddr => "127.0.0.1")->sockport'
 }
 write_tls() {
     [ -s "$dir/tls.crt" ] || openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 30 \
@@ -267,15 +267,21 @@ mail=$dir/mail
 has_letter() { # ADDRESS
     grep -qls "^To: $1" "$mail"/*.eml
 }
-make_person() { # EMAIL ROLE PASSWORD: invited with $platform_key, their id in $person
-    local code
+invite_person() { # EMAIL ROLE: with $platform_key, their id in $person
     key=$platform_key
     post /v1/users "{\"email\": \"$1\", \"name\": \"Ada\", \"roles\": [{\"role\": \"$2\"}]}"
     person=$(field .id)
+}
+accept_invitation() { # EMAIL PASSWORD
+    local code
     until_true 20 has_letter "$1"
     code=$(sed '1,/^\r$/d' "$(grep -ls "^To: $1" "$mail"/*.eml)" | base64 -di | grep -oE '^    [A-Za-z0-9_-]{43}' | tr -d ' ')
-    post /v1/auth/password "{\"code\": \"$code\", \"password\": \"$3\"}"
+    post /v1/auth/password "{\"code\": \"$code\", \"password\": \"$2\"}"
     [ "$status" = 204 ] || echo "# $1 has no password: $status $body"
+}
+make_person() { # EMAIL ROLE PASSWORD: their id in $person
+    invite_person "$1" "$2"
+    accept_invitation "$1" "$3"
 }
 login() { # EMAIL PASSWORD
     post /v1/auth/login "{\"email\": \"$1\", \"password\": \"$2\"}"
