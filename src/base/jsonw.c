@@ -202,3 +202,9 @@ void tg_jsonw_time(struct tg_jsonw *w, int64_t us)
     size_t len = tg_time_format(us, text);
     tg_jsonw_str_n(w, text, len);
 }
+
+void tg_jsonw_raw(struct tg_jsonw *w, const char *json, size_t len)
+{
+    begin_value(w);
+    tg_strbuf_append(w->out, json, len);
+}

@@ -34,5 +34,7 @@ void tg_jsonw_bool(struct tg_jsonw *w, bool b);
 void tg_jsonw_null(struct tg_jsonw *w);
 void tg_jsonw_decimal(struct tg_jsonw *w, struct tg_decimal d); /* "0.024", a string */
 void tg_jsonw_time(struct tg_jsonw *w, int64_t us);
+/* A value that is JSON already; with nothing the caller appends it to out at once. */
+void tg_jsonw_raw(struct tg_jsonw *w, const char *json, size_t len);
 
 #endif

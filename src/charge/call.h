@@ -39,6 +39,8 @@ struct tg_purse { /* a wallet, locked */
     uint32_t open_calls;
 };
 
+struct tg_decimal tg_purse_available(const struct tg_purse *purse); /* balance + credit_limit - held */
+
 enum tg_call_state { TG_CALL_OPEN, TG_CALL_SETTLED, TG_CALL_EXPIRED };
 
 struct tg_text { /* bytes of somebody else; NULL: none */
@@ -106,8 +108,8 @@ enum tg_call_outcome {
 struct tg_call_step {
     enum tg_call_outcome outcome;
     size_t answer_at,
-        answer_len; /* JSON, in out; to be kept as authorize_, renew_, settle_answer of what CHANGED. expire
-                                     has none */
+        answer_len; /* JSON, in out; to be kept as authorize_, renew_, settle_answer of what CHANGED; expire
+                                     makes a settle_answer, too */
     const char *reason; /* of a denial or a stop, literal or the call's stop_reason; NULL: none */
     struct tg_decimal debit; /* what the purse paid now; may be negative */
     struct tg_decimal overrun; /* of it, beyond what was held: worth an alert */

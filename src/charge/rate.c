@@ -93,7 +93,7 @@ static void push_event(lua_State *L, const struct call *call)
     lua_setfield(L, -2, "properties");
 }
 
-static void push_plan(lua_State *L, const struct tg_rate_plan *plan)
+void tg_rate_plan_push(lua_State *L, const struct tg_rate_plan *plan)
 {
     if (plan->pricing == NULL)
         lua_createtable(L, 0, 4);
@@ -110,7 +110,7 @@ static void push_input(lua_State *L, void *arg)
     lua_createtable(L, 0, 2);
     push_event(L, call);
     lua_setfield(L, -2, "event");
-    push_plan(L, call->plan);
+    tg_rate_plan_push(L, call->plan);
     lua_setfield(L, -2, "plan");
 }
 

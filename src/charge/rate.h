@@ -17,6 +17,7 @@
 #define TG_CHARGE_RATE_H
 
 #include <jansson.h>
+#include <lua.h>
 
 #include "base/strbuf.h"
 #include "charge/usage.h"
@@ -38,6 +39,9 @@ void tg_rate_plan_load(struct tg_rate_plan *plan, const struct tg_dbval *currenc
                        const struct tg_dbval *country, const struct tg_dbval *pricing);
 /* Gives back what it holds, the deck's reference, too. Zeroed is fine. */
 void tg_rate_plan_deinit(struct tg_rate_plan *plan);
+
+/* For the input of other rules: the parameters with currency, timezone and country. */
+void tg_rate_plan_push(lua_State *L, const struct tg_rate_plan *plan);
 
 /* Decides status, billed_s and amount of event and appends its `rating` JSON to out. Never fails: what goes wrong is
  * the event's status. rules NULL: everything that needs a rule is 'failed'. False: the rule met a limit (which took

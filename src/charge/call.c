@@ -1,0 +1,337 @@
+/* call - decisions about a live call. */
+#include "charge/call.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "charge/callanswer.h"
+#include "charge/callrules.h"
+
+#define SECOND_US INT64_C(1000000)
+#define VALIDITY_MIN_S 30 /* a grant that is shorter is waited for as long */
+
+/* --- the purse ------------------------------------------------------------------------------------------------------ */
+
+/* A sum that cannot leave the range: what would is refused before. */
+static struct tg_decimal plus(struct tg_decimal a, struct tg_decimal b)
+{
+    struct tg_err err;
+    struct tg_decimal sum = tg_decimal_zero;
+    const int status = tg_decimal_add(a, b, &sum, &err);
+    assert(status == 0);
+    (void)status;
+    return sum;
+}
+
+static struct tg_decimal minus(struct tg_decimal a, struct tg_decimal b)
+{
+    return plus(a, tg_decimal_neg(b));
+}
+
+/* What is beyond the range is left out: then less is available than there is. */
+struct tg_decimal tg_purse_available(const struct tg_purse *purse)
+{
+    struct tg_err err;
+    struct tg_decimal available = purse->balance;
+    if (tg_decimal_add(available, purse->credit_limit, &available, &err) != 0 ||
+        tg_decimal_sub(available, purse->held, &available, &err) != 0)
+        return minus(tg_decimal_zero, purse->held);
+    return available;
+}
+
+/* What the call still costs when it costs `price` in all; false: no call costs that, or the wallet's balance would leave
+ * its range. */
+static bool find_debit(const struct tg_purse *purse, const struct tg_call *call, struct tg_decimal price,
+                       struct tg_decimal *debit_r)
+{
+    struct tg_err err;
+    struct tg_decimal balance;
+    const struct tg_decimal max = tg_decimal_from_int(TG_CALL_PRICE_MAX);
+    if (tg_decimal_cmp(price, max) > 0 || tg_decimal_cmp(price, tg_decimal_neg(max)) < 0)
+        return false;
+    *debit_r = minus(price, call->debited);
+    return tg_decimal_sub(purse->balance, *debit_r, &balance, &err) == 0;
+}
+
+/* Gives the hold back and takes what was used; what is taken beyond the hold is an overrun. */
+static void pay(struct tg_purse *purse, struct tg_call *call, struct tg_decimal debit, struct tg_call_step *step)
+{
+    const struct tg_decimal beyond = minus(debit, call->held);
+    purse->balance = minus(purse->balance, debit);
+    purse->held = minus(purse->held, call->held);
+    call->held = tg_decimal_zero;
+    step->debit = debit;
+    if (!tg_decimal_is_negative(beyond) && !tg_decimal_is_zero(beyond)) {
+        step->overrun = beyond;
+        call->overrun = plus(call->overrun, beyond);
+    }
+}
+
+static void hold(struct tg_purse *purse, struct tg_call *call, struct tg_decimal amount, uint32_t granted_s)
+{
+    call->held = amount;
+    call->granted_s = granted_s;
+    purse->held = plus(purse->held, amount);
+}
+
+/* --- the row -------------------------------------------------------------------------------------------------------- */
+
+static void set_expiry(const struct tg_call_context *ctx, struct tg_call *call)
+{
+    const uint32_t slice_s = call->granted_s > call->used_s ? call->granted_s - call->used_s : 0;
+    const int64_t validity_s = slice_s > VALIDITY_MIN_S ? slice_s : VALIDITY_MIN_S;
+    call->expires_at_us = ctx->now_us + 2 * validity_s * SECOND_US;
+}
+
+static void set_answered(struct tg_call *call, bool is_given, int64_t answered_at_us)
+{
+    if (!is_given)
+        return;
+    call->has_answered_at = true;
+    call->answered_at_us = answered_at_us;
+}
+
+static void replay(struct tg_call_step *step)
+{
+    step->outcome = TG_CALL_REPLAYED;
+}
+
+/* --- authorize ------------------------------------------------------------------------------------------------------ */
+
+static void deny(const struct tg_call_context *ctx, const char *reason, struct tg_call_step *step)
+{
+    step->outcome = TG_CALL_DENIED;
+    step->reason = reason;
+    tg_callanswer_deny(ctx, reason, step);
+}
+
+static void open_call(const struct tg_call_context *ctx, struct tg_purse *purse, struct tg_call *call,
+                      const struct tg_call_quote *quote, struct tg_call_step *step)
+{
+    call->state = TG_CALL_OPEN;
+    call->opened_at_us = ctx->now_us;
+    call->version = 1;
+    memcpy(call->currency, ctx->plan->currency, sizeof(call->currency));
+    hold(purse, call, quote->hold, quote->max_s);
+    purse->open_calls++;
+    set_expiry(ctx, call);
+    step->outcome = TG_CALL_CHANGED;
+    tg_callanswer_allow(ctx, call, quote, step);
+}
+
+void tg_call_authorize(const struct tg_call_context *ctx, struct tg_purse *purse, struct tg_call *call,
+                       uint32_t request_s, struct tg_call_step *step)
+{
+    struct tg_call_request request;
+    *step = (struct tg_call_step){.answer_at = ctx->out->len};
+    tg_call_request_load(call, &request);
+    const char *reason = tg_callrules_admit(ctx, call, &request, &step->met_limit);
+    if (reason == NULL) {
+        const struct tg_call_quote quote =
+            tg_callrules_quote(ctx, call, &request, request_s, tg_purse_available(purse), &step->met_limit);
+        reason = quote.refusal;
+        if (reason == NULL)
+            open_call(ctx, purse, call, &quote, step);
+    }
+    if (reason != NULL)
+        deny(ctx, reason, step);
+    tg_call_request_deinit(&request);
+}
+
+/* --- renew ---------------------------------------------------------------------------------------------------------- */
+
+static bool answer_known(const struct tg_call_context *ctx, const struct tg_call *call, uint32_t seq,
+                         struct tg_call_step *step)
+{
+    if (call->state != TG_CALL_OPEN) {
+        step->reason = "call_closed";
+        tg_callanswer_stop(ctx, step->reason, 0, step);
+    } else if (seq <= call->seq) {
+        tg_callanswer_again(ctx, call->renew_answer, seq < call->seq, step);
+    } else {
+        return false;
+    }
+    replay(step);
+    return true;
+}
+
+static void stop(const struct tg_call_context *ctx, const char *reason, struct tg_call_step *step)
+{
+    step->reason = reason;
+    tg_callanswer_stop(ctx, reason, TG_CALL_GRACE_S, step);
+}
+
+static void go_on(const struct tg_call_context *ctx, const struct tg_call *call, uint32_t renew_in_s, bool is_final,
+                  struct tg_call_step *step)
+{
+    tg_callanswer_continue(ctx, call, renew_in_s, is_final, step);
+}
+
+/* The rules do not say how it goes on: what was granted is used up, `rest` of its hold stays. */
+static void use_up(const struct tg_call_context *ctx, struct tg_purse *purse, struct tg_call *call,
+                   struct tg_decimal rest, const char *reason, struct tg_call_step *step)
+{
+    const struct tg_decimal available = tg_purse_available(purse);
+    if (call->used_s >= call->granted_s || tg_decimal_is_negative(rest) || tg_decimal_cmp(rest, available) > 0) {
+        stop(ctx, reason, step);
+        return;
+    }
+    hold(purse, call, rest, call->granted_s);
+    const uint32_t left_s = call->granted_s - call->used_s;
+    go_on(ctx, call, left_s > 1 ? left_s / 2 : 1, false, step);
+}
+
+/* Why the call must end whatever money there is; NULL: it need not. */
+static const char *find_stop(const struct tg_call_context *ctx, const struct tg_call *call)
+{
+    if (strcmp(ctx->company_status, "active") != 0)
+        return "company_suspended";
+    return call->stop_reason[0] == '\0' ? NULL : call->stop_reason;
+}
+
+/* The next slice, or the last seconds of a call that is to end: they are held for, too, where there is money. */
+static void prolong(const struct tg_call_context *ctx, struct tg_purse *purse, struct tg_call *call,
+                    const struct tg_call_request *request, uint32_t request_s, struct tg_decimal rest,
+                    struct tg_call_step *step)
+{
+    const char *reason = find_stop(ctx, call);
+    const struct tg_call_quote quote =
+        tg_callrules_quote(ctx, call, request, reason == NULL ? request_s : TG_CALL_GRACE_S, tg_purse_available(purse),
+                           &step->met_limit);
+    if (quote.refusal != NULL && reason == NULL && strcmp(quote.refusal, "insufficient_funds") != 0) {
+        use_up(ctx, purse, call, rest, quote.refusal, step);
+        return;
+    }
+    if (quote.refusal == NULL)
+        hold(purse, call, quote.hold, quote.max_s);
+    else
+        call->granted_s = call->used_s;
+    if (reason == NULL)
+        reason = quote.refusal;
+    if (reason == NULL)
+        go_on(ctx, call, quote.renew_in_s, quote.is_final, step);
+    else
+        stop(ctx, reason, step);
+}
+
+/* What the renewal says of the call; what was said once is not taken back. */
+static void take_report(const struct tg_call_context *ctx, struct tg_call *call, const struct tg_call_renewal *renewal)
+{
+    call->seq = renewal->seq;
+    if (renewal->elapsed_s > call->used_s)
+        call->used_s = renewal->elapsed_s;
+    set_answered(call, renewal->has_answered_at, renewal->answered_at_us);
+    if (call->used_s > 0 && !call->has_answered_at)
+        set_answered(call, true, ctx->now_us - (int64_t)call->used_s * SECOND_US);
+}
+
+void tg_call_renew(const struct tg_call_context *ctx, struct tg_purse *purse, struct tg_call *call,
+                   const struct tg_call_renewal *renewal, struct tg_call_step *step)
+{
+    struct tg_call_request request;
+    struct tg_decimal price, debit;
+    *step = (struct tg_call_step){.answer_at = ctx->out->len};
+    if (answer_known(ctx, call, renewal->seq, step))
+        return;
+    step->outcome = TG_CALL_CHANGED;
+    take_report(ctx, call, renewal);
+    tg_call_request_load(call, &request);
+    if (tg_callrules_price(ctx, call, &request, call->used_s, &price, &step->met_limit) &&
+        find_debit(purse, call, price, &debit)) {
+        const struct tg_decimal rest = minus(call->held, debit);
+        pay(purse, call, debit, step);
+        call->debited = price;
+        prolong(ctx, purse, call, &request, renewal->request_s == 0 ? TG_CALL_REQUEST_S : renewal->request_s, rest,
+                step);
+    } else {
+        const struct tg_decimal rest = call->held;
+        pay(purse, call, tg_decimal_zero, step);
+        use_up(ctx, purse, call, rest, "rule_denied", step);
+    }
+    tg_call_request_deinit(&request);
+    set_expiry(ctx, call);
+    call->version++;
+}
+
+/* --- the end -------------------------------------------------------------------------------------------------------- */
+
+static void close_call(const struct tg_call_context *ctx, struct tg_purse *purse, struct tg_call *call,
+                       enum tg_call_state state, const struct tg_call_end *end, struct tg_call_step *step)
+{
+    struct tg_call_request request;
+    struct tg_decimal debit = tg_decimal_zero;
+    tg_call_request_load(call, &request);
+    struct tg_call_bill bill = tg_callrules_bill(ctx, call, &request, end, &step->met_limit);
+    if (!bill.is_in_range || !find_debit(purse, call, bill.total, &debit)) {
+        tg_callrules_park(ctx, call, "the charge is out of range", &bill);
+        debit = tg_decimal_zero;
+    }
+    pay(purse, call, debit, step);
+    purse->open_calls--;
+    call->state = state;
+    call->closed_at_us = ctx->now_us;
+    call->expires_at_us = 0;
+    call->charge = bill.total;
+    call->has_charge = true;
+    call->version++;
+    (void)snprintf(call->status, sizeof(call->status), "%s", end->status);
+    call->has_duration_ms = true;
+    call->duration_ms = end->duration_ms;
+    step->outcome = TG_CALL_CHANGED;
+    step->rows = bill.rows;
+    step->n_rows = bill.n;
+    tg_callanswer_settled(ctx, call, purse, &bill, step);
+    tg_call_request_deinit(&request);
+}
+
+/* A call that had expired: what it would have cost stands beside what it cost, for somebody to look at; once. */
+static void report_late(const struct tg_call_context *ctx, struct tg_call *call, const struct tg_call_end *end,
+                        struct tg_call_step *step)
+{
+    struct tg_call_request request;
+    struct tg_err ignored;
+    struct tg_call then = *call;
+    set_answered(&then, end->has_answered_at, end->answered_at_us);
+    tg_call_request_load(&then, &request);
+    const struct tg_call_bill bill = tg_callrules_bill(ctx, &then, &request, end, &step->met_limit);
+    tg_call_request_deinit(&request);
+    call->has_late_report = true;
+    call->has_late_difference = bill.is_complete && bill.is_in_range &&
+                                tg_decimal_sub(bill.total, call->charge, &call->late_difference, &ignored) == 0;
+    call->version++;
+    step->outcome = TG_CALL_LATE;
+    tg_callanswer_late(ctx, end, step);
+}
+
+void tg_call_settle(const struct tg_call_context *ctx, struct tg_purse *purse, struct tg_call *call,
+                    const struct tg_call_end *end, struct tg_call_step *step)
+{
+    *step = (struct tg_call_step){.answer_at = ctx->out->len};
+    if (call->state == TG_CALL_OPEN) {
+        set_answered(call, end->has_answered_at, end->answered_at_us);
+        close_call(ctx, purse, call, TG_CALL_SETTLED, end, step);
+    } else if (call->state == TG_CALL_SETTLED) {
+        replay(step);
+        tg_callanswer_again(ctx, call->settle_answer, false, step);
+    } else {
+        if (call->has_late_report)
+            replay(step);
+        else
+            report_late(ctx, call, end, step);
+        tg_callanswer_duplicate(ctx, call, step);
+    }
+}
+
+void tg_call_expire(const struct tg_call_context *ctx, struct tg_purse *purse, struct tg_call *call,
+                    struct tg_call_step *step)
+{
+    *step = (struct tg_call_step){.answer_at = ctx->out->len};
+    if (call->state != TG_CALL_OPEN || call->expires_at_us > ctx->now_us) {
+        replay(step);
+        return;
+    }
+    const struct tg_call_end end = {.status = call->used_s > 0 ? "answered" : "expired",
+                                    .duration_ms = (int64_t)call->used_s * 1000};
+    close_call(ctx, purse, call, TG_CALL_EXPIRED, &end, step);
+}
