@@ -26,19 +26,24 @@ local function destination_fault(digits, limits, text)
   return nil
 end
 
---- The limits of speed in the order in which they are told.
+--- Calls at a time, then calls begun, in the order in which they are told.
+local LINES <const> = {
+  { limit = "concurrent_calls", count = "open", text = "%d lines" },
+  { limit = "calls_per_number", count = "number_open", text = "%d lines to one number" },
+  { limit = "calls_per_agent", count = "agent_open", text = "%d lines of one agent" },
+}
 local RATES <const> = {
   { limit = "calls_per_minute", count = "last_minute", text = "%d calls a minute" },
   { limit = "calls_per_hour", count = "last_hour", text = "%d calls an hour" },
   { limit = "same_number_per_hour", count = "same_number_last_hour", text = "%d calls to one number an hour" },
 }
 
---- Which limit of speed one more call would pass, or nil.
-local function rate_fault(counts, limits)
-  for _, rate in ipairs(RATES) do
-    local most = limits[rate.limit]
-    if most and (counts[rate.count] or 0) >= most then
-      return rate.text:format(most)
+--- Which limit of the list one more call would pass, or nil. What nobody has counted passes none.
+local function limit_fault(list, counts, limits)
+  for _, one in ipairs(list) do
+    local most, n = limits[one.limit], counts[one.count]
+    if most and n and n >= most then
+      return one.text:format(most)
     end
   end
   return nil
@@ -62,10 +67,12 @@ local function admit(input, cap)
     return deny("destination_blocked", "what was dialled is no number")
   elseif input.fraud_score and input.fraud_score >= (limits.fraud_score or 90) then
     return deny("rule_denied", ("fraud score %d"):format(input.fraud_score))
-  elseif limits.concurrent_calls and counts.open >= limits.concurrent_calls then
-    return deny("concurrency_limit", ("%d lines"):format(limits.concurrent_calls))
   end
-  fault = rate_fault(counts, limits)
+  fault = limit_fault(LINES, counts, limits)
+  if fault then
+    return deny("concurrency_limit", fault)
+  end
+  fault = limit_fault(RATES, counts, limits)
   if fault then
     return deny("rule_denied", fault)
   end
@@ -147,6 +154,25 @@ local admit_cases = {
     input = ask({ concurrent_calls = 0 }), want = { decision = "deny", reason = "concurrency_limit" },
   },
   {
+    name = "one line to a number, whoever calls it",
+    input = ask({ calls_per_number = 1 }, { counts = { open = 3, number_open = 1 } }),
+    want = { decision = "deny", reason = "concurrency_limit", detail = "1 lines to one number" },
+  },
+  {
+    name = "an agent talks to two at a time",
+    input = ask({ calls_per_agent = 2 }, { counts = { open = 3, agent_open = 1 } }),
+    want = { decision = "allow" },
+  },
+  {
+    name = "and not to three",
+    input = ask({ calls_per_agent = 2 }, { counts = { open = 3, agent_open = 2 } }),
+    want = { decision = "deny", reason = "concurrency_limit", detail = "2 lines of one agent" },
+  },
+  {
+    name = "a call of no agent has no limit of agents",
+    input = ask({ calls_per_agent = 0 }, { counts = { open = 3 } }), want = { decision = "allow" },
+  },
+  {
     name = "ten calls a minute and no eleventh",
     input = ask({ calls_per_minute = 10 }),
     want = { decision = "deny", reason = "rule_denied", detail = "10 calls a minute" },
@@ -180,31 +206,75 @@ local function grant_nothing(input, status, why, cap)
 end
 
 local UNBOUNDED <const> = "99999999999999999999"
+local SECONDS <const> = "call.seconds"
 
 --- Whether a deck prices calls, and no price of the plan.
 local function has_deck(plan)
-  return plan.pack == nil and (plan.prices == nil or plan.prices["call.seconds"] == nil)
+  return plan.pack == nil and (plan.prices == nil or plan.prices[SECONDS] == nil)
 end
 
---- Seconds of the call that are paid for, and the result of rating so many; nil and the result when there is no price.
+--- Whether seconds are charged, and what else is: meters that may have a price, and of which the plan expects some in
+-- a minute of a call. For others nothing is held; what they cost comes at the end.
+local function meters_of(input)
+  local plan = input.plan
+  local meters, expected = input.call.meters, (plan.prices or plan.pack) and plan.expected
+  if meters == nil or #meters == 0 then
+    return true, {}
+  end
+  local has_seconds, others = false, {}
+  for _, meter in ipairs(meters) do
+    if meter == SECONDS then
+      has_seconds = true
+    elseif expected and expected[meter] then
+      others[#others + 1] = meter
+    end
+  end
+  return has_seconds, others
+end
+
+--- What so many seconds of the call are expected to cost beside them: function(seconds) → decimal. A meter without a
+-- price costs nothing; one that is priced by its cost is expected to cost us what plan.expected says.
+local function expected_price(meters, input, at_us, cap)
+  local lib, plan, state, decimal = cap.lib.pricing, input.plan, input.state, cap.decimal
+  return function(seconds)
+    local total = decimal.new(0)
+    for _, meter in ipairs(meters) do
+      local quantity = decimal.muldiv(plan.expected[meter], seconds, 60, 12, "up")
+      local event = { meter = meter, quantity = quantity, cost = quantity, event_time = at_us, answered_at = at_us }
+      total = total + lib.usage.rate(event, plan, state, cap, lib).total
+    end
+    return total
+  end
+end
+
+--- Seconds of the call that are paid for, and their price; nil, nil and a result of rating when there is no price.
 local function rate(input, limit_s, debited, cap)
-  local lib = cap.lib.pricing
-  local call = {
-    to = input.call.to, direction = input.call.direction, properties = input.call.properties,
-    answered_at = input.answered_at or input.call.at,
-  }
+  local lib, has_seconds, others = cap.lib.pricing, meters_of(input)
+  local at_us = input.answered_at or input.call.at
   local available = cap.decimal.new(input.available or UNBOUNDED) + debited
-  local seconds, result = lib.max_usage.seconds(call, input.plan, input.state, available, limit_s, cap, lib)
-  if seconds and has_deck(input.plan) then -- else a price pack may bill more seconds than there are
+  local beside = #others > 0 and expected_price(others, input, at_us, cap) or nil
+  if not has_seconds then
+    return lib.max_usage.longest(limit_s, beside or function()
+      return cap.decimal.new(0)
+    end, available)
+  end
+  local call = {
+    to = input.call.to, direction = input.call.direction, properties = input.call.properties, answered_at = at_us,
+  }
+  local seconds, total, result =
+    lib.max_usage.seconds(call, input.plan, input.state, available, limit_s, cap, lib, beside)
+  if seconds == nil then
+    return nil, nil, result
+  elseif has_deck(input.plan) then -- else a price pack may bill more seconds than there are
     seconds = math.max(seconds, result.billed_s)
   end
-  return seconds, result
+  return seconds, total
 end
 
 --- The row that prices the call when the slice begins, for whoever asks what a minute costs; empty without a deck.
 local function row_of(input, cap)
   local lib, plan = cap.lib.pricing, input.plan
-  if not has_deck(plan) then
+  if not (has_deck(plan) and meters_of(input)) then
     return {}
   end
   local at_us = (input.answered_at or input.call.at) + (input.used_s or 0) * 1000000
@@ -212,16 +282,15 @@ local function row_of(input, cap)
   return cap.deck.find(lib.e164.normalise(input.call.to, plan, cap.text, lib.countries), at_us, windows)
 end
 
---- Holds the price of the call up to the end of the slice, less what was charged (rating.md R17): fees, a minimum, a
--- price that changes meanwhile are in it. A block that is begun is paid for to its end, so the slice may be longer than
--- was asked.
+--- Holds the price of all meters of the call up to the end of the slice, less what was charged (rating.md R17): fees, a
+-- minimum, a price that changes meanwhile are in it. A block that is begun is paid for to its end, so the slice may be
+-- longer than was asked.
 local function quote(input, cap)
   local used_s, requested_s = input.used_s or 0, input.requested_s or 60
   local debited = cap.decimal.new(input.debited or 0)
-  local max_s, result = rate(input, used_s + requested_s, debited, cap)
+  local max_s, price, fault = rate(input, used_s + requested_s, debited, cap)
   if max_s == nil then
-    local status = result.status == "blocked" and "blocked" or "no_rate"
-    return grant_nothing(input, status, result.error or result.status, cap)
+    return grant_nothing(input, fault.status == "blocked" and "blocked" or "no_rate", fault.error or fault.status, cap)
   elseif max_s <= used_s then
     return grant_nothing(input, "insufficient_funds", nil, cap)
   end
@@ -231,7 +300,7 @@ local function quote(input, cap)
     status = "quoted", prefix = row.prefix, per_minute = row.per_minute, connect_fee = row.connect_fee,
     initial_s = row.initial_s, increment_s = row.increment_s, granted_s = granted_s, max_s = max_s,
     renew_in_s = final and granted_s or math.min(granted_s, math.max(1, requested_s * 3 // 4)), final = final,
-    hold = cap.decimal.max(result.total - debited, 0),
+    hold = cap.decimal.max(price - debited, 0),
   }
 end
 
@@ -245,6 +314,21 @@ local function want_quote(changes)
     input[name] = value
   end
   return input
+end
+
+local ai_call = {
+  call_id = "c-1", to = "+442079460000", at = NOW, meters = { "call.seconds", "llm.tokens.in" },
+}
+
+--- A plan that expects 900 tokens a minute, at so much a million.
+local function ai_plan(price)
+  return {
+    prices = {
+      ["llm.tokens.in"] = { model = "per_unit", price = price or "1", per = 1000000 },
+      ["tts.characters"] = { model = "per_unit", price = "0.015", per = 1000 },
+    },
+    expected = { ["llm.tokens.in"] = "900" },
+  }
 end
 
 local quote_cases = {
@@ -322,6 +406,53 @@ local quote_cases = {
       plan = { pack = "retell", pack_options = { per_minute = { voice = "0.06" } } }, available = "0.05",
     }),
     want = { status = "quoted", max_s = 25, hold = "0.05", final = true },
+  },
+  {
+    name = "tokens that the plan expects are held for, too",
+    deck = by_second, input = want_quote({ call = ai_call, plan = ai_plan() }),
+    want = { max_s = 60, hold = "0.0709" }, -- 0.01 + 0.06 + 900 × 1 ÷ 1,000,000
+  },
+  {
+    name = "later the hold covers all of them: they are charged at the end",
+    deck = by_second,
+    input = want_quote({ call = ai_call, plan = ai_plan(), used_s = 45, debited = "0.055", requested_s = 75 }),
+    want = { max_s = 120, hold = "0.0768" },
+  },
+  {
+    name = "they shorten what the money is enough for",
+    deck = by_second, input = want_quote({ call = ai_call, plan = ai_plan("100"), available = "0.08" }),
+    want = { max_s = 28, final = true, hold = "0.08" }, -- 0.01 + 28 × 0.0025
+  },
+  {
+    name = "a meter with a price that nobody expects anything of is held for with nothing: it may overrun",
+    deck = by_second,
+    input = want_quote({
+      call = { call_id = "c-1", to = "+442079460000", at = NOW, meters = { "call.seconds", "tts.characters" } },
+      plan = ai_plan(),
+    }),
+    want = { hold = "0.07" },
+  },
+  {
+    name = "what has no price is expected in vain",
+    deck = by_second, input = want_quote({ call = ai_call, plan = { expected = { ["llm.tokens.in"] = 900 } } }),
+    want = { hold = "0.07" },
+  },
+  {
+    name = "a provider at cost: what is expected is money",
+    input = want_quote({
+      call = { call_id = "c-1", to = "+442079460000", at = NOW, meters = { "call.seconds", "tts" } },
+      plan = { pack = "vapi", expected = { tts = "0.02" } },
+    }),
+    want = { max_s = 60, hold = "0.07" },
+  },
+  {
+    name = "a talk without telephony needs no deck",
+    deck = {},
+    input = want_quote({
+      call = { call_id = "c-1", to = "web", at = NOW, meters = { "llm.tokens.in" } }, plan = ai_plan("1000"),
+      available = "0.40",
+    }),
+    want = { status = "quoted", max_s = 26, hold = "0.39", final = true },
   },
   { name = "no row, no call", deck = {}, input = want_quote(), want = { status = "no_rate", hold = "0" } },
   {

@@ -81,6 +81,8 @@ local call = open({
   from = "string?",
   direction = "string?",
   agent_id = "string?",
+  meters = maybe(list("string", "what it will be charged for; absent: call.seconds", 100)),
+  properties = maybe(map("any", "texts, integers, booleans and what else came with it")),
   at = a("time", "when the question is asked"),
 }, "the call")
 
@@ -113,7 +115,7 @@ hooks["charging.quote"] = {
     hold = a("decimal", "price of the call up to max_s, less what was debited"),
   }),
   on_failure = "deny", says = "The call is not started, or not prolonged: rule_denied.",
-  budget_us = 2000, money = "hold", awaits = "calls",
+  budget_us = 2000, money = "hold", asked_by = "charge/callrules.c",
 }
 
 hooks["charging.admit"] = {
@@ -125,6 +127,8 @@ hooks["charging.admit"] = {
       status = one_of({ "active", "suspended", "closed" }),
       limits = maybe(record({
         concurrent_calls = a("integer?", "lines", 0),
+        calls_per_number = a("integer?", "at a time to one number", 0),
+        calls_per_agent = a("integer?", "at a time of one agent", 0),
         calls_per_minute = a("integer?", nil, 0),
         calls_per_hour = a("integer?", nil, 0),
         same_number_per_hour = a("integer?", "calls to one number", 0),
@@ -135,9 +139,11 @@ hooks["charging.admit"] = {
     }),
     counts = record({
       open = a("integer", "calls under way", 0),
-      last_minute = a("integer", "calls begun", 0),
-      last_hour = a("integer", nil, 0),
+      last_minute = a("integer?", "calls begun; what no limit asks for is not counted", 0),
+      last_hour = a("integer?", nil, 0),
       same_number_last_hour = a("integer?", nil, 0),
+      number_open = a("integer?", "calls under way to this number", 0),
+      agent_open = a("integer?", "calls under way of this agent", 0),
     }),
     digits = a("string?", "call.to as E.164 digits, when it is a number"),
     fraud_score = a("integer?", "of whoever judges calls, 100 is worst", 0, 100),
@@ -148,7 +154,7 @@ hooks["charging.admit"] = {
     detail = a("string?", "for the operator: which limit was met"),
   }),
   on_failure = "deny", says = "The call is not started: rule_denied.",
-  budget_us = 1000, awaits = "calls",
+  budget_us = 1000, asked_by = "charge/callrules.c",
 }
 
 hooks["pricing.rate_usage"] = {

@@ -260,6 +260,8 @@
 ---@field call_id string
 ---@field direction? string
 ---@field from? string
+---@field meters? string[]  what it will be charged for; absent: call.seconds
+---@field properties? table<string, any>  texts, integers, booleans and what else came with it
 ---@field to string  called number as the caller gave it
 ---@field [string] any
 
@@ -270,16 +272,20 @@
 ---@field [string] any
 
 ---@class charging.admit.Input.counts
----@field last_hour integer
----@field last_minute integer  calls begun
+---@field agent_open? integer  calls under way of this agent
+---@field last_hour? integer
+---@field last_minute? integer  calls begun; what no limit asks for is not counted
+---@field number_open? integer  calls under way to this number
 ---@field open integer  calls under way
 ---@field same_number_last_hour? integer
 
 ---@class charging.admit.Input.company.limits  absent: none
 ---@field allowed_prefixes? string[]  digits; with them everything else is blocked
 ---@field blocked_prefixes? string[]  digits
+---@field calls_per_agent? integer  at a time of one agent
 ---@field calls_per_hour? integer
 ---@field calls_per_minute? integer
+---@field calls_per_number? integer  at a time to one number
 ---@field concurrent_calls? integer  lines
 ---@field fraud_score? integer  refused from here on; absent: 90
 ---@field same_number_per_hour? integer  calls to one number
@@ -305,6 +311,8 @@
 ---@field call_id string
 ---@field direction? string
 ---@field from? string
+---@field meters? string[]  what it will be charged for; absent: call.seconds
+---@field properties? table<string, any>  texts, integers, booleans and what else came with it
 ---@field to string  called number as the caller gave it
 ---@field [string] any
 
