@@ -10,6 +10,7 @@ local sessions_service = require("sessions.service")
 
 local approvals = openapi.feature("approvals")
 local audit = openapi.feature("audit")
+local calls = openapi.feature("calls")
 local catalog = openapi.feature("catalog")
 local charging = openapi.feature("charging")
 local document = openapi.feature("document")
@@ -21,6 +22,7 @@ local totp = openapi.feature("totp")
 local users = openapi.feature("users")
 
 local MIB <const> = 1 << 20
+local CALL_IS_ITS_RECORD <const> = "the call's own row says when, with which rules and for how much"
 
 return {
   authenticate = sessions_service.authenticate,
@@ -87,6 +89,16 @@ return {
     { method = "PUT", path = "/v1/rate-decks/{id}/rates", operation = catalog.put_rates,
       permission = "rate_decks:write", body_max = 16 * MIB, bulk = true },
     { method = "GET", path = "/v1/rate-decks/{id}/lookup", operation = catalog.lookup, permission = "rate_decks:read" },
+
+    { method = "POST", path = "/v1/calls/authorize", operation = calls.authorize, permission = "calls:write",
+      audit = CALL_IS_ITS_RECORD },
+    { method = "POST", path = "/v1/calls/{call_id}/renew", operation = calls.renew, permission = "calls:write",
+      audit = CALL_IS_ITS_RECORD },
+    { method = "POST", path = "/v1/calls/{call_id}/settle", operation = calls.settle, permission = "calls:write",
+      audit = CALL_IS_ITS_RECORD },
+    { method = "POST", path = "/v1/calls/{call_id}/stop", operation = calls.stop, permission = "calls:stop" },
+    { method = "GET", path = "/v1/calls", operation = calls.calls, permission = "calls:read" },
+    { method = "GET", path = "/v1/calls/{call_id}", operation = calls.call, permission = "calls:read" },
 
     { method = "POST", path = "/v1/usage", operation = charging.ingest, permission = "usage:write",
       body_max = 8 * MIB, bulk = true, audit = "each event is a row of its own" },

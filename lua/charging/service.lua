@@ -7,10 +7,10 @@ local identity = require("identity.service")
 local replay = require("charging.replay")
 local schema = require("charging.schema")
 local store = require("charging.store")
+local walk = require("core.walk")
 
 local service = {}
 
-local COMPANIES_A_PAGE_MAX <const> = 50 -- a page that met so many companies ends, however few rows it has
 local SUMMARY_DAYS_MAX <const> = 366
 local DAY_US <const> = 86400 * 1000000
 
@@ -28,37 +28,6 @@ local function end_of(company)
   return { company, 0, tg.id.format(("\0"):rep(16), "usg") }
 end
 
-local function append(rows, more)
-  table.move(more, 1, #more, #rows + 1, rows)
-end
-
--- Rows of the cursor's company, then of the companies after it, up to limit; says where it stopped early.
-local function walk(filter, limit)
-  local rows, after = {}, filter.after
-  local company, before = after and after[1], after and { after[2], after[3] }
-  for _ = 1, COMPANIES_A_PAGE_MAX do
-    if not before then
-      local next_company, err = store.next_company_with_usage(filter, company)
-      if err then
-        return nil, err
-      elseif not next_company then
-        return rows
-      end
-      company = next_company.company
-    end
-    local found, err = store.usage_of_company(filter, company, before, limit - #rows)
-    if not found then
-      return nil, err
-    end
-    append(rows, found)
-    if #rows == limit then
-      return rows
-    end
-    before = nil
-  end
-  return rows, nil, end_of(company)
-end
-
 --- A list of usage: company by company, newest first in each.
 ---@param filter table clean query, limit one more than the page shows
 ---@return table[]? rows, table? err, table? stopped_at where to go on although the page is not full
@@ -72,7 +41,12 @@ function service.usage_list(filter)
     local before = filter.after and { filter.after[2], filter.after[3] }
     return store.usage_of_company(filter, filter.company, before, filter.limit)
   end
-  return walk(filter, filter.limit)
+  local rows, err, company = walk.rows(filter.after, filter.limit, function(after)
+    return store.next_company_with_usage(filter, after)
+  end, function(of, before, limit)
+    return store.usage_of_company(filter, of, before, limit)
+  end)
+  return rows, err, company and end_of(company)
 end
 
 local function zero_counts()

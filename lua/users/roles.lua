@@ -9,25 +9,29 @@ roles.BUILT_IN = {
   billing_manager = {
     says = "Prices, decks, wallets and companies below.",
     permissions = {
-      "companies:read", "companies:write", "rate_decks:*", "wallets:*", "usage:read", "users:read", "approvals:*",
+      "companies:read", "companies:write", "rate_decks:*", "wallets:*", "usage:read", "calls:read", "users:read",
+      "approvals:*",
     },
   },
-  finance = { says = "Money: wallets and usage.", permissions = { "companies:read", "wallets:*", "usage:read" } },
+  finance = {
+    says = "Money: wallets and usage.",
+    permissions = { "companies:read", "wallets:*", "usage:read", "calls:read" },
+  },
   analyst = {
     says = "Reads figures and changes nothing.",
-    permissions = { "companies:read", "usage:read", "wallets:read", "rate_decks:read" },
+    permissions = { "companies:read", "usage:read", "calls:read", "wallets:read", "rate_decks:read" },
   },
   supervisor = {
     says = "Looks after the agents: people and calls.",
-    permissions = { "companies:read", "users:read", "usage:read" },
+    permissions = { "companies:read", "users:read", "usage:read", "calls:read", "calls:stop" },
   },
   agent = { says = "Takes calls.", permissions = {} },
   rule_editor = { says = "Writes rules and tries them.", permissions = { "rules:read", "rules:write", "usage:read" } },
   auditor = {
     says = "Sees everything, changes nothing.",
     permissions = {
-      "companies:read", "api_keys:read", "users:read", "roles:read", "rate_decks:read", "usage:read", "wallets:read",
-      "rules:read", "audit:read", "approvals:read",
+      "companies:read", "api_keys:read", "users:read", "roles:read", "rate_decks:read", "usage:read", "calls:read",
+      "wallets:read", "rules:read", "audit:read", "approvals:read",
     },
   },
 }

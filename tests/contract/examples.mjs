@@ -2,7 +2,8 @@
 //
 //   node examples.mjs DOCUMENT.json URL KEY-FILE
 //
-// An id in a path is the last that an answer showed of its kind. Expected: success, as the document describes it. TAP.
+// An id in a path is the last that an answer showed of its kind; a call goes on before it ends. Expected: success, as
+// the document describes it. TAP.
 import { readFileSync } from "node:fs";
 import { Document } from "./document.mjs";
 
@@ -15,16 +16,19 @@ let failed = 0;
 
 function remember(text) {
   for (const [id, prefix] of text.matchAll(/\b([a-z]{2,5})_[0-7][0-9a-hjkmnp-tv-z]{25}\b/g)) last.set(prefix, id);
+  for (const [, id] of text.matchAll(/"call_id":"([^"]+)"/g)) last.set("call_id", id);
 }
 
 const rank = { POST: 0, PUT: 1, PATCH: 2 };
-const withBody = doc.operations.filter((o) => o.operation.requestBody).sort((a, b) => rank[a.method] - rank[b.method]);
+const ofCalls = ["renew", "stop", "settle", "corrections"];
+const turn = (o) => 100 * rank[o.method] + ofCalls.indexOf(o.path.split("/").pop());
+const withBody = doc.operations.filter((o) => o.operation.requestBody).sort((a, b) => turn(a) - turn(b));
 for (const o of withBody)
   for (const [type, media] of Object.entries(o.operation.requestBody.content)) {
     if (media.example === undefined || /ndjson/.test(type)) continue;
     const path = o.path.replace(/\{\w+\}/, () => {
-      const pattern = o.operation.parameters.find((p) => p.in === "path").schema.pattern ?? "";
-      return last.get(/^\^([a-z]+)_/.exec(pattern)?.[1]) ?? "none";
+      const parameter = o.operation.parameters.find((p) => p.in === "path");
+      return last.get(/^\^([a-z]+)_/.exec(parameter.schema.pattern ?? "")?.[1] ?? parameter.name) ?? "none";
     });
     const body = typeof media.example === "string" ? media.example : JSON.stringify(media.example);
     const headers = { authorization: `Bearer ${key}`, "content-type": type };

@@ -53,7 +53,7 @@ async function collect(key) {
 function fill(o, ids) {
   const parameter = o.operation.parameters.find((p) => p.in === "path");
   if (!parameter) return [o.path];
-  const fits = new RegExp(parameter.schema.pattern ?? "^$");
+  const fits = new RegExp(parameter.schema.pattern ?? `^${parameter.name.replace(/_id$/, "")}_`);
   return ids.filter((id) => fits.test(id)).slice(0, 4).map((id) => o.path.replace(/\{\w+\}/, id));
 }
 

@@ -19,13 +19,20 @@ api GET /v1/audit-log
 api GET "/v1/audit-log/$(field '.data[0].id')"
 is "$status" 200 "an entry of the log by its id"
 run_node tests/contract/transcript.mjs "$dir/openapi.json" "$E2E_DIR/transcript" $E2E_WHOLE
-run_node tests/contract/examples.mjs "$dir/openapi.json" "http://127.0.0.1:$port" "$dir/key"
-
-# --- a company and its sibling, each with something of every kind
 cat >"$dir/deck.csv" <<END
 prefix,name,per_minute,initial_s,increment_s
 1,North America,0.0120,60,60
+44,United Kingdom,0.0120,60,60
 END
+with_money() { # every company there is
+    sql 'UPDATE wallets SET credit_limit = 100'
+}
+make_deck "of the platform" "$dir/deck.csv"
+api PATCH "/v1/companies/$platform" -H 'Content-Type: application/json' -d "{\"rate_deck\": \"$deck\"}"
+with_money
+run_node tests/contract/examples.mjs "$dir/openapi.json" "http://127.0.0.1:$port" "$dir/key"
+
+# --- a company and its sibling, each with something of every kind
 platform_key=$key
 for side in left right; do
     key=$platform_key
@@ -37,6 +44,9 @@ for side in left right; do
     make_deck "of $side" "$dir/deck.csv"
     make_company "below $side"
     post /v1/usage "[$(event "$side-1")]"
+    with_money
+    post /v1/calls/authorize "{\"call_id\": \"$side\", \"to\": \"+12125550100\"}"
+    post "/v1/calls/$side/settle" '{"duration_ms": 61000, "status": "answered"}' # one that is over changes no more
 done
 key=$platform_key
 # Everything that a refused request must not change; a key's last use is its own business.

@@ -46,7 +46,8 @@ describe("the built-in roles", function()
   it("of those who only look let nobody write", function()
     for _, name in ipairs({ "analyst", "auditor", "supervisor", "agent" }) do
       for _, permission in ipairs(roles.BUILT_IN[name].permissions) do
-        assert.is_truthy(permission:find(":read$"), name .. ": " .. permission)
+        local may = name == "supervisor" and permission == "calls:stop" -- what a supervisor is there for
+        assert.is_truthy(may or permission:find(":read$"), name .. ": " .. permission)
       end
     end
   end)
