@@ -9,7 +9,8 @@ ALTER TABLE wallets
   ADD held        DECIMAL(38,12) NOT NULL DEFAULT 0 AFTER credit_limit, -- a cache: the sum of calls.held
   ADD open_calls  INT UNSIGNED   NOT NULL DEFAULT 0 AFTER held,         -- a cache, too
   ADD has_credits TINYINT        NOT NULL DEFAULT 0 AFTER open_calls,   -- credits with something left may exist
-  ADD alert_below DECIMAL(38,12) NULL AFTER has_credits, -- the band between two levels of the balance; whoever
+  ADD has_allowances TINYINT     NOT NULL DEFAULT 0 AFTER has_credits,  -- free seconds may exist
+  ADD alert_below DECIMAL(38,12) NULL AFTER has_allowances, -- the band between two levels of the balance; whoever
   ADD alert_above DECIMAL(38,12) NULL AFTER alert_below; -- moves it out (< below, >= above) leaves a job behind
 
 -- A part of a wallet's balance that is taken first, by priority, expiry and id; the rest of the balance comes last.
@@ -40,7 +41,7 @@ CREATE TABLE credit_draws (
   KEY credit (credit_id)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin;
 
--- A company's parameters as a call was priced with; the id is a hash of the rest.
+-- A company's parameters as usage was priced by; the id is a hash of the rest.
 CREATE TABLE call_plans (
   company_id BINARY(16)  NOT NULL,
   id         BINARY(16)  NOT NULL,
@@ -51,6 +52,9 @@ CREATE TABLE call_plans (
   created_at DATETIME(6) NOT NULL,
   PRIMARY KEY (company_id, id)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin;
+
+ALTER TABLE usage_events
+  ADD plan_id BINARY(16) NULL AFTER deck_version; -- call_plans: the parameters it was priced by
 
 -- A call from its authorization on. The answers are kept as they were given, so that a repeat gets the same bytes.
 CREATE TABLE calls (
@@ -118,7 +122,7 @@ CREATE TABLE call_counters (
 -- What the rating of a period depends on: charged seconds (tiers), and what the models of plan.prices remember.
 CREATE TABLE rating_states (
   company_id BINARY(16)      NOT NULL,
-  period     DATE            NOT NULL, -- first day, in the company's zone
+  period     DATE            NOT NULL, -- first day, in the company's zone; 1000-01-01: what all periods share
   counter_s  BIGINT UNSIGNED NOT NULL DEFAULT 0,
   meters     JSON            NULL,
   PRIMARY KEY (company_id, period)

@@ -329,7 +329,7 @@ static int fail_at_limit(const struct run *run, struct tg_err *err_r)
 static int rate(struct run *run, struct tg_usage_event *event, struct tg_err *err_r)
 {
     tg_strbuf_reset(&run->rating);
-    if (tg_rate_usage(run->set, &run->plan, event, &run->rating))
+    if (tg_rate_usage(run->set, &run->plan, event, NULL, &run->rating))
         return 0;
     if (++run->n_limits == LIMITS_MAX)
         return fail_at_limit(run, err_r);

@@ -204,7 +204,7 @@ static void rate(struct tg_batch *b, struct tg_batch_work *work)
     const bool is_asked = company->limits_met < LIMITS_MET_MAX;
     if (!is_asked && b->rules != NULL)
         tg_ruleset_count_refused(b->rules, "pricing.rate_usage");
-    if (!tg_rate_usage(is_asked ? b->rules : NULL, &company->plan, work->event, &b->ratings)) {
+    if (!tg_rate_usage(is_asked ? b->rules : NULL, &company->plan, work->event, NULL, &b->ratings)) {
         company->limits_met++;
         b->rules = b->get_rules(b->rules_arg);
     }

@@ -118,7 +118,7 @@ bool tg_callrules_price(const struct tg_call_context *ctx, const struct tg_call 
     struct tg_usage_event event = make_seconds(ctx, call, request, &end);
     event.properties = write_properties(ctx, call, request, &end, &event.properties_len);
     const size_t len = ctx->out->len;
-    *met_limit_r |= !tg_rate_usage(ctx->rules, ctx->plan, &event, ctx->out);
+    *met_limit_r |= !tg_rate_usage(ctx->rules, ctx->plan, &event, NULL, ctx->out);
     ctx->out->len = len; /* the lines are of interest at the end only */
     ctx->out->bytes[len] = '\0';
     *price_r = event.amount;
@@ -164,7 +164,7 @@ static void rate_row(const struct tg_call_context *ctx, const struct tg_call_end
         set_rating(ctx, row, NULL, NULL);
     } else {
         /* after a limit the set is spoilt: what is left fails, too */
-        *met_limit_r |= !tg_rate_usage(*met_limit_r ? NULL : ctx->rules, ctx->plan, e, ctx->out);
+        *met_limit_r |= !tg_rate_usage(*met_limit_r ? NULL : ctx->rules, ctx->plan, e, NULL, ctx->out);
         row->rating_len = ctx->out->len - row->rating_at;
     }
 }

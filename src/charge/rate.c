@@ -10,6 +10,7 @@
 #include "base/jsonw.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "charge/ratestate.h"
 #include "io/db.h"
 #include "rt/num.h"
 
@@ -45,6 +46,7 @@ struct call {
     const struct tg_rate_plan *plan;
     struct tg_usage_event *event;
     json_t *properties; /* of the event, where the plan prices its meter; else NULL */
+    struct tg_rate_state *state; /* NULL: none */
     struct tg_strbuf *out;
 };
 
@@ -107,11 +109,15 @@ void tg_rate_plan_push(lua_State *L, const struct tg_rate_plan *plan)
 static void push_input(lua_State *L, void *arg)
 {
     const struct call *call = arg;
-    lua_createtable(L, 0, 2);
+    lua_createtable(L, 0, 3);
     push_event(L, call);
     lua_setfield(L, -2, "event");
     tg_rate_plan_push(L, call->plan);
     lua_setfield(L, -2, "plan");
+    if (call->state == NULL)
+        return;
+    tg_rules_push_json(L, call->state->before);
+    lua_setfield(L, -2, "state");
 }
 
 /* --- the answer --------------------------------------------------------------------------------------------------- */
@@ -208,12 +214,23 @@ static int64_t read_billed(lua_State *L, int output)
     return billed;
 }
 
+static void write_state(const struct tg_rate_state *state, struct tg_strbuf *out)
+{
+    json_t *used = tg_ratestate_used(state->before, state->after);
+    if (used == NULL)
+        return;
+    char *text = json_dumps(used, JSON_COMPACT);
+    tg_strbuf_append_str(out, ",\"state\":");
+    tg_strbuf_append_str(out, text);
+    free(text);
+    json_decref(used);
+}
+
 /* Runs protected: a bad answer raises, and what it wrote is cut off again by the caller. */
 static int read_output(lua_State *L, int index, void *arg, struct tg_err *err_r)
 {
     struct call *call = arg;
     struct tg_usage_event *e = call->event;
-    (void)err_r;
     const int output = lua_absindex(L, index);
     luaL_checkstack(L, 10, NULL);
     luaL_checktype(L, output, LUA_TTABLE);
@@ -239,8 +256,15 @@ static int read_output(lua_State *L, int index, void *arg, struct tg_err *err_r)
         lua_getfield(L, output, "error");
         write_value(L, -1, &w, "reason");
     }
+    const int64_t billed_s = read_billed(L, output);
+    if (call->state != NULL) {
+        call->state->after = tg_ratestate_read(L, output, call->state->before, err_r);
+        if (call->state->after == NULL)
+            return -1;
+        write_state(call->state, call->out);
+    }
     tg_jsonw_object_end(&w);
-    e->billed_s = (uint32_t)read_billed(L, output);
+    e->billed_s = (uint32_t)billed_s;
     e->status = status;
     e->has_amount = status == TG_USAGE_RATED || status == TG_USAGE_NOT_BILLABLE;
     e->amount = total;
@@ -287,7 +311,7 @@ static json_t *load_properties(const struct tg_usage_event *e)
 }
 
 bool tg_rate_usage(struct tg_ruleset *rules, const struct tg_rate_plan *plan, struct tg_usage_event *event,
-                   struct tg_strbuf *out)
+                   struct tg_rate_state *state, struct tg_strbuf *out)
 {
     const bool priced = is_priced(plan, event->meter);
     if (!priced && !event->has_duration_ms) { /* a deck is for calls */
@@ -298,7 +322,11 @@ bool tg_rate_usage(struct tg_ruleset *rules, const struct tg_rate_plan *plan, st
         park(event, TG_USAGE_FAILED, plan->fault != NULL ? plan->fault : "the rule does not keep its limits", out);
         return true;
     }
-    struct call call = {plan, event, priced ? load_properties(event) : NULL, out};
+    struct call call = {.plan = plan,
+                        .event = event,
+                        .properties = priced ? load_properties(event) : NULL,
+                        .state = state == NULL || state->before == NULL ? NULL : state,
+                        .out = out};
     const struct tg_rules_snapshot snapshot = {.deck = plan->deck,
                                                .company = plan->company[0] == '\0' ? NULL : plan->company,
                                                .currency = plan->currency};
@@ -309,6 +337,10 @@ bool tg_rate_usage(struct tg_ruleset *rules, const struct tg_rate_plan *plan, st
     json_decref(call.properties);
     if (status == 0)
         return true;
+    if (call.state != NULL) {
+        json_decref(state->after);
+        state->after = NULL;
+    }
     out->len = len;
     out->bytes[len] = '\0';
     if (plan->company[0] != '\0')

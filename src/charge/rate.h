@@ -6,8 +6,9 @@
  *           where the plan prices the meter itself also properties = {texts, integers, booleans} and cost, a decimal, if
  *           it is in the plan's currency
  *   plan  = the company's pricing parameters as they stand in the database, and currency, timezone, country
- *   state: none as yet (counters and allowances come with plans)
- * Output: {status = "rated" | "not_billable" | "no_rate" | "blocked" | "failed", error =, billed_s =, total =, lines = {…}}.
+ *   state = what the price depends on of what was used before (charge/ratestate.h), where it does
+ * Output: {status = "rated" | "not_billable" | "no_rate" | "blocked" | "failed", error =, billed_s =, total =, lines = {…},
+ * and of the state afterwards counter_s =, bundles =, meters =}.
  *
  * Pricing never guesses: a rule that fails, answers nonsense or meets a limit makes the event 'failed', stored without
  * an amount and parked for review. call.seconds needs a deck or a price, another meter a price: plan.prices[meter] or a
@@ -43,10 +44,15 @@ void tg_rate_plan_deinit(struct tg_rate_plan *plan);
 /* For the input of other rules: the parameters with currency, timezone and country. */
 void tg_rate_plan_push(lua_State *L, const struct tg_rate_plan *plan);
 
-/* Decides status, billed_s and amount of event and appends its `rating` JSON to out. Never fails: what goes wrong is
- * the event's status. rules NULL: everything that needs a rule is 'failed'. False: the rule met a limit (which took
- * milliseconds: who rates many events stops asking after a few). */
+struct tg_rate_state { /* charge/ratestate.h */
+    const json_t *before; /* NULL: the price depends on nothing */
+    json_t *after; /* as the rule answers, checked; the caller's. NULL: no price, or nothing to say */
+};
+/* Decides status, billed_s and amount of event and appends its `rating` JSON to out, with the state that the price
+ * depended on. Never fails: what goes wrong is the event's status. rules NULL: everything that needs a rule is 'failed'.
+ * state NULL: there is none. False: the rule met a limit (which took milliseconds: who rates many events stops asking
+ * after a few). */
 bool tg_rate_usage(struct tg_ruleset *rules, const struct tg_rate_plan *plan, struct tg_usage_event *event,
-                   struct tg_strbuf *out);
+                   struct tg_rate_state *state, struct tg_strbuf *out);
 
 #endif
