@@ -142,3 +142,17 @@ CREATE TABLE allowances (
   created_at  DATETIME(6)  NOT NULL,
   PRIMARY KEY (company_id, id)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin;
+
+-- Each link seals the entries of its company from first_id to last_id, with their postings and draws, and the link
+-- before (lua/chains/service.lua).
+CREATE TABLE ledger_chain (
+  company_id BINARY(16)   NOT NULL,
+  seq        INT UNSIGNED NOT NULL, -- 1, 2, 3 …
+  first_id   BINARY(16)   NOT NULL,
+  last_id    BINARY(16)   NOT NULL,
+  n          INT UNSIGNED NOT NULL, -- entries
+  hash       BINARY(32)   NOT NULL,
+  at         DATETIME(6)  NOT NULL,
+  PRIMARY KEY (company_id, seq),
+  KEY last (company_id, last_id)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin;

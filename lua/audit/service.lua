@@ -1,6 +1,7 @@
 --- Who did what: a row for every write, in the transaction of its effect, and one for every refused attempt.
 -- The actions are operationIds of the API document. A route that writes and has recorded nothing is a bug, and said to
 -- be one by `watched`; what changes nothing says so with `unchanged`.
+local chains = require("chains.service")
 local clean = require("audit.clean")
 local errors = require("core.errors")
 local same = require("core.same")
@@ -116,9 +117,8 @@ function service.refused(attempt, err)
   end
 end
 
--- The first id of a millisecond.
 local function id_at(us)
-  return us and tg.id.format(string.pack(">I6", us // 1000) .. ("\0"):rep(10), "aud")
+  return us and chains.id_at(us, "aud")
 end
 
 --- The log, the newest first.
@@ -140,7 +140,5 @@ function service.row(id)
   end
   return row
 end
-
-service.id_at = id_at
 
 return service

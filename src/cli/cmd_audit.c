@@ -2,11 +2,11 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "charge/auditchain.h"
+#include "charge/chain.h"
 #include "cli/commands.h"
 #include "cli/database.h"
 
-static void on_difference(const struct tg_auditchain_difference *d, void *arg)
+static void on_difference(const struct tg_chain_difference *d, void *arg)
 {
     char company[TG_ID_TEXT_SIZE];
     (void)arg;
@@ -14,7 +14,7 @@ static void on_difference(const struct tg_auditchain_difference *d, void *arg)
     printf("%s link %" PRIu64 ": %s\n", company, d->seq, d->text);
 }
 
-static void on_head(const struct tg_auditchain_head *head, void *arg)
+static void on_head(const struct tg_chain_head *head, void *arg)
 {
     char company[TG_ID_TEXT_SIZE], hash[2 * TG_SHA256_LEN + 1];
     (void)arg;
@@ -27,12 +27,12 @@ static int run_verify(const struct tg_args *args)
 {
     struct tg_dburl url;
     struct tg_err err;
-    struct tg_auditchain_counts counts;
+    struct tg_chain_counts counts;
     if (tg_database_url(args, false, &url) != 0)
         return TG_EXIT_FAILED;
     struct tg_sqlconn *conn = tg_sqlconn_new(&url);
-    int rc =
-        tg_auditchain_verify(conn, on_difference, tg_args_has(args, "heads") ? on_head : NULL, NULL, &counts, &err);
+    int rc = tg_chain_verify(&tg_chain_audit, conn, on_difference, tg_args_has(args, "heads") ? on_head : NULL, NULL,
+                             &counts, &err);
     tg_sqlconn_free(&conn);
     tg_dburl_deinit(&url);
     if (rc != 0)

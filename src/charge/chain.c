@@ -1,8 +1,8 @@
-/* auditchain - is the audit log as it was sealed?
+/* chain - is what was written once as it was sealed?
  *
- * A link at a time, its rows read whole: a link has some hundred rows (lua/audit/jobs.lua), the log has no end.
+ * A link at a time, its rows read whole: a link has some hundred rows, a log has no end.
  */
-#include "charge/auditchain.h"
+#include "charge/chain.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -16,6 +16,40 @@
 #define LINK_BYTES_MAX (256u << 20)
 #define NULL_FIELD "-"
 
+struct tg_chain_source { /* statements */
+    const char *companies; /* with rows or links */
+    const char *links; /* of a company, behind a number, up to a number of them */
+    const char *rows; /* of a company, behind an id, up to an id, up to a number of them; each column as it is hashed */
+    const char *waiting; /* how many of a company behind an id */
+};
+
+const struct tg_chain_source tg_chain_audit = {
+    .companies = "SELECT company_id FROM audit_log GROUP BY company_id"
+                 " UNION SELECT company_id FROM audit_chain GROUP BY company_id ORDER BY company_id",
+    .links = "SELECT seq, n, first_id, last_id, hash FROM audit_chain WHERE company_id = ? AND seq > ?"
+             " ORDER BY seq LIMIT ?",
+    .rows = "SELECT HEX(id), CAST(at AS CHAR), actor, HEX(session_id), address, request_id, action, object,"
+            " CAST(outcome AS CHAR), before_state, after_state FROM audit_log"
+            " WHERE company_id = ? AND id > ? AND id <= ? ORDER BY id LIMIT ?",
+    .waiting = "SELECT COUNT(*) FROM audit_log WHERE company_id = ? AND id > ?",
+};
+
+const struct tg_chain_source tg_chain_ledger = {
+    .companies = "SELECT company_id FROM ledger_entries GROUP BY company_id"
+                 " UNION SELECT company_id FROM ledger_chain GROUP BY company_id ORDER BY company_id",
+    .links = "SELECT seq, n, first_id, last_id, hash FROM ledger_chain WHERE company_id = ? AND seq > ?"
+             " ORDER BY seq LIMIT ?",
+    .rows = "SELECT HEX(e.id), e.kind, HEX(e.operation_id), CAST(e.event_count AS CHAR), e.description,"
+            " CAST(e.created_at AS CHAR),"
+            " (SELECT GROUP_CONCAT(CONCAT_WS(' ', p.leg, p.account, COALESCE(HEX(p.wallet_id), '-'), p.currency,"
+            "  p.amount, COALESCE(p.balance_after, '-')) ORDER BY p.leg)"
+            "  FROM ledger_postings p WHERE p.company_id = e.company_id AND p.entry_id = e.id),"
+            " (SELECT GROUP_CONCAT(CONCAT_WS(' ', HEX(d.credit_id), d.amount) ORDER BY d.credit_id)"
+            "  FROM credit_draws d WHERE d.company_id = e.company_id AND d.entry_id = e.id)"
+            " FROM ledger_entries e WHERE e.company_id = ? AND e.id > ? AND e.id <= ? ORDER BY e.id LIMIT ?",
+    .waiting = "SELECT COUNT(*) FROM ledger_entries WHERE company_id = ? AND id > ?",
+};
+
 struct link {
     uint64_t seq, n;
     struct tg_id first, last;
@@ -23,10 +57,11 @@ struct link {
 };
 
 struct check { /* of one company */
+    const struct tg_chain_source *source;
     struct tg_sqlconn *conn;
-    tg_auditchain_fn *fn;
+    tg_chain_fn *fn;
     void *arg;
-    struct tg_auditchain_counts *counts;
+    struct tg_chain_counts *counts;
     struct tg_id company;
     struct link last; /* the link before; all zero in front of the first */
     struct tg_strbuf *bytes; /* of the link that is recomputed */
@@ -40,7 +75,7 @@ static void bytes_of(const struct tg_dbval *cell, void *out, size_t len)
 
 static void differ(const struct check *c, uint64_t seq, const char *text)
 {
-    const struct tg_auditchain_difference difference = {.text = text, .company = c->company, .seq = seq};
+    const struct tg_chain_difference difference = {.text = text, .company = c->company, .seq = seq};
     c->counts->differences++;
     c->fn(&difference, c->arg);
 }
@@ -74,11 +109,7 @@ static int read_rows(const struct check *c, const struct link *link, struct tg_d
 {
     const struct tg_dbval values[] = {TG_DBVAL_ID(c->company), TG_DBVAL_ID(c->last.last), TG_DBVAL_ID(link->last),
                                       TG_DBVAL_INT(ROWS_A_LINK_MAX)};
-    return tg_sqlconn_query(c->conn,
-                            "SELECT HEX(id), CAST(at AS CHAR), actor, HEX(session_id), address, request_id, action,"
-                            " object, CAST(outcome AS CHAR), before_state, after_state FROM audit_log"
-                            " WHERE company_id = ? AND id > ? AND id <= ? ORDER BY id LIMIT ?",
-                            values, 4, res_r, err_r);
+    return tg_sqlconn_query(c->conn, c->source->rows, values, 4, res_r, err_r);
 }
 
 static int check_link(struct check *c, const struct link *link, struct tg_err *err_r)
@@ -118,10 +149,7 @@ static int check_links(struct check *c, struct tg_err *err_r)
                                       TG_DBVAL_INT(LINKS_AT_ONCE)};
     struct tg_dbresult *res;
     int ret = 0;
-    if (tg_sqlconn_query(c->conn,
-                         "SELECT seq, n, first_id, last_id, hash FROM audit_chain WHERE company_id = ? AND seq > ?"
-                         " ORDER BY seq LIMIT ?",
-                         values, 3, &res, err_r) != 0)
+    if (tg_sqlconn_query(c->conn, c->source->links, values, 3, &res, err_r) != 0)
         return -1;
     const size_t n = tg_dbresult_n_rows(res);
     for (size_t row = 0; row < n && ret == 0; row++) {
@@ -140,15 +168,14 @@ static int count_waiting(const struct check *c, struct tg_err *err_r)
 {
     const struct tg_dbval values[] = {TG_DBVAL_ID(c->company), TG_DBVAL_ID(c->last.last)};
     struct tg_dbresult *res;
-    if (tg_sqlconn_query(c->conn, "SELECT COUNT(*) FROM audit_log WHERE company_id = ? AND id > ?", values, 2, &res,
-                         err_r) != 0)
+    if (tg_sqlconn_query(c->conn, c->source->waiting, values, 2, &res, err_r) != 0)
         return -1;
     c->counts->waiting += (uint64_t)tg_dbresult_cell(res, 0, 0)->num;
     tg_dbresult_free(&res);
     return 0;
 }
 
-static int check_company(struct check *c, tg_auditchain_head_fn *on_head, struct tg_err *err_r)
+static int check_company(struct check *c, tg_chain_head_fn *on_head, struct tg_err *err_r)
 {
     int n;
     do {
@@ -156,7 +183,7 @@ static int check_company(struct check *c, tg_auditchain_head_fn *on_head, struct
     } while (n == LINKS_AT_ONCE);
     if (n < 0 || count_waiting(c, err_r) != 0)
         return -1;
-    struct tg_auditchain_head head = {.company = c->company, .seq = c->last.seq};
+    struct tg_chain_head head = {.company = c->company, .seq = c->last.seq};
     memcpy(head.hash, c->last.hash, sizeof(head.hash));
     if (on_head != NULL && head.seq != 0)
         on_head(&head, c->arg);
@@ -164,21 +191,18 @@ static int check_company(struct check *c, tg_auditchain_head_fn *on_head, struct
     return 0;
 }
 
-int tg_auditchain_verify(struct tg_sqlconn *conn, tg_auditchain_fn *fn, tg_auditchain_head_fn *on_head, void *arg,
-                         struct tg_auditchain_counts *counts_r, struct tg_err *err_r)
+int tg_chain_verify(const struct tg_chain_source *source, struct tg_sqlconn *conn, tg_chain_fn *fn,
+                    tg_chain_head_fn *on_head, void *arg, struct tg_chain_counts *counts_r, struct tg_err *err_r)
 {
-    struct tg_auditchain_counts counts = {0};
+    struct tg_chain_counts counts = {0};
     struct tg_dbresult *res;
     int ret = 0;
-    if (tg_sqlconn_query(conn,
-                         "SELECT company_id FROM audit_log GROUP BY company_id"
-                         " UNION SELECT company_id FROM audit_chain GROUP BY company_id ORDER BY company_id",
-                         NULL, 0, &res, err_r) != 0)
+    if (tg_sqlconn_query(conn, source->companies, NULL, 0, &res, err_r) != 0)
         return -1;
     struct tg_strbuf bytes;
     tg_strbuf_init(&bytes, LINK_BYTES_MAX);
     for (size_t row = 0; row < tg_dbresult_n_rows(res) && ret == 0; row++) {
-        struct check c = {.conn = conn, .fn = fn, .arg = arg, .counts = &counts, .bytes = &bytes};
+        struct check c = {.source = source, .conn = conn, .fn = fn, .arg = arg, .counts = &counts, .bytes = &bytes};
         bytes_of(tg_dbresult_cell(res, row, 0), c.company.bytes, sizeof(c.company.bytes));
         ret = check_company(&c, on_head, err_r);
     }
