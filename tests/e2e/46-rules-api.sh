@@ -306,10 +306,7 @@ for i in 1 2; do
     post /v1/rules/backtests "{\"bundle\": \"$bundle\", $period}"
     backtests[i]=$(field .id)
 done
-# looks each 5 ms, and is not waited for
-grep -m 1 -qx 1 < <(for i in {1..1000}; do
-    echo "SELECT COUNT(*) FROM rule_backtests WHERE events_done > 0 AND events_done < events; DO SLEEP(0.005);"
-done | mariadb --defaults-extra-file="$dir/my.cnf" --batch --skip-column-names --unbuffered "$database" 2>/dev/null)
+until_sql "COUNT(*) FROM rule_backtests WHERE events_done > 0 AND events_done < events"
 kill_server
 is "$(sql "SELECT GROUP_CONCAT(state ORDER BY created_at) FROM rule_backtests WHERE state <> 'done'")" running,waiting \
     "the server dies while one runs and one waits"

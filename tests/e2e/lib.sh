@@ -86,6 +86,12 @@ run_node() { # PROGRAM ARGUMENT…: its TAP becomes ours
 sql() { # as the owner: rows without headers
     mariadb --defaults-extra-file="$dir/my.cnf" --batch --skip-column-names "$database" -e "$1"
 }
+# For who must be quick: looks each 5 ms, for half a minute, and its last look is not waited for.
+until_sql() { # CONDITION
+    grep -m 1 -qx 1 < <(for i in {1..6000}; do
+        echo "SELECT $1; DO SLEEP(0.005);"
+    done | mariadb --defaults-extra-file="$dir/my.cnf" --batch --skip-column-names --unbuffered "$database" 2>/dev/null)
+}
 # Others wait for these tables until unlock_tables: a database that is slow, on purpose and for as long as we like.
 lock_tables() { # TABLE…
     local tables
