@@ -1,11 +1,13 @@
 --- The route table and nothing else: method, path, permission, operation.
 -- A route without a permission says why it is public, or the load fails. Bodies are bounded by the server's own limit
 -- unless the route says otherwise. What a route writes goes into the audit log, or `audit` says why not. `step_up`: a
--- person gives their password once more before it, a key need not. An operation is a function of <feature>/handler.lua
--- and what <feature>/api.lua promises of it.
+-- person gives their password once more before it, a key need not. Policies of the caller's company are asked first
+-- (policies/service.lua), or `no_policy` says why not. An operation is a function of <feature>/handler.lua and what
+-- <feature>/api.lua promises of it.
 local audit_service = require("audit.service")
 local health = require("health.service")
 local openapi = require("core.openapi")
+local policies_service = require("policies.service")
 local sessions_service = require("sessions.service")
 
 local approvals = openapi.feature("approvals")
@@ -118,7 +120,8 @@ return {
     { method = "PUT", path = "/v1/rules/active", operation = rules.activate, permission = "rules:activate",
       step_up = true },
     { method = "GET", path = "/v1/rules/activations", operation = rules.activations, permission = "rules:read" },
-    { method = "POST", path = "/v1/rules/rollback", operation = rules.roll_back, permission = "rules:activate" },
+    { method = "POST", path = "/v1/rules/rollback", operation = rules.roll_back, permission = "rules:activate",
+      no_policy = "when rbac.authorize itself fails, this is the way back" },
     { method = "PUT", path = "/v1/rules/shadow", operation = rules.set_shadow, permission = "rules:write" },
     { method = "GET", path = "/v1/rules/shadow/report", operation = rules.shadow_report, permission = "rules:read" },
     { method = "POST", path = "/v1/rules/dry-run", operation = rules.dry_run, permission = "rules:write",
@@ -142,5 +145,5 @@ return {
     { method = "GET", path = "/v1/audit-log", operation = audit.entries, permission = "audit:read" },
     { method = "GET", path = "/v1/audit-log/export", operation = audit.export, permission = "audit:read" },
     { method = "GET", path = "/v1/audit-log/{id}", operation = audit.entry, permission = "audit:read" },
-  }, sessions_service.step_up), sessions_service.of),
+  }, sessions_service.step_up, policies_service.guard), sessions_service.of),
 }

@@ -529,7 +529,7 @@ hooks["rbac.authorize"] = {
     reason = maybe(one_of({ "other_company", "own_company_only", "amount_limit", "hours", "reauthenticate" })),
   }),
   on_failure = "deny", says = "403, and an error in the log.",
-  budget_us = 500, awaits = "identity",
+  budget_us = 500, asked_by = "policies/service.lua",
 }
 
 hooks["fx.pick"] = {

@@ -100,8 +100,9 @@ local table_of_routes
 --- Completes the routes for the web layer, and keeps them for the document.
 ---@param routes table[]
 ---@param step_up fun(handler: function): function  wraps the handlers of the routes that say `step_up`
+---@param guard fun(route: table, handler: function): function  stands before all of them
 ---@return table[] routes
-function openapi.routes(routes, step_up)
+function openapi.routes(routes, step_up, guard)
   local seen = {}
   for _, route in ipairs(routes) do
     local name <const> = route.method .. " " .. route.path
@@ -113,6 +114,7 @@ function openapi.routes(routes, step_up)
     if route.step_up then
       route.handler = step_up(operation.handler)
     end
+    route.handler = guard(route, route.handler)
   end
   table_of_routes = routes
   return routes
@@ -250,6 +252,7 @@ local function operation_of(route)
     security = route.permission and { { key = tg.json.array({}) }, { cookie = tg.json.array({}) } }
       or tg.json.array({}),
     ["x-permission"] = route.permission, ["x-step-up"] = route.step_up,
+    ["x-no-policy"] = route.no_policy,
   }
 end
 

@@ -155,6 +155,20 @@ function validate.decimal()
   end)
 end
 
+--- A time of day, "08:30".
+---@return validate.Shape
+function validate.clock()
+  return validate.also(validate.string({
+    max = 5, pattern = "^%d%d:%d%d$", regex = "^([01][0-9]|2[0-3]):[0-5][0-9]$|^24:00$",
+    says = "must be a time of day, HH:MM",
+  }), function(clean, pointer, faults)
+    local hour, minute = math.tointeger(clean:sub(1, 2)), math.tointeger(clean:sub(4, 5))
+    if minute > 59 or hour > 24 or (hour == 24 and minute > 0) then
+      fault(faults, pointer, "must be between 00:00 and 24:00")
+    end
+  end)
+end
+
 --- A TypeID with this prefix.
 ---@param prefix string
 ---@return validate.Shape

@@ -17,6 +17,7 @@ local company <const> = v.object({
   rate_deck = v.or_null(shapes.id("deck")),
   pricing = v.or_null(shapes.object),
   limits = v.described(v.or_null(shapes.object), "of its calls"),
+  settings = v.described(v.or_null(schema.settings), "the company's own; null: none"),
   created_at = shapes.instant,
   updated_at = shapes.instant,
 })
@@ -82,7 +83,11 @@ return openapi.section("identity", "Companies and keys", {
     ids = { id = "co" },
     description = "What a company pays (deck, pricing, zone, status) and how much it may call (limits) is changed by "
       .. "one above it, never by itself. To suspend one needs a second person: 202, and nothing has happened before "
-      .. "somebody approves.",
+      .. "somebody approves.\n\n"
+      .. "`settings` are the company's own, and changed by whoever may do everything there (`*`), who must have given "
+      .. "their password or a code within the last five minutes. `policies` hold for the company's people and keys, "
+      .. "wherever they act: what they forbid is 403 `policy_…`. Policies that would keep you from changing them back "
+      .. "are refused.",
     body = schema.company_change,
     answers = { [200] = company, [202] = approvals.approval },
     refusals = { [409] = "The external_ref is taken" },

@@ -1,8 +1,11 @@
 --- Requests about companies and keys.
 local approvals = require("approvals.service")
+local errors = require("core.errors")
 local etag = require("core.etag")
 local operations = require("operations.service")
 local page = require("core.page")
+local permissions = require("identity.permissions")
+local policies = require("policies.service")
 local request = require("core.request")
 local rights = require("users.rights")
 local schema = require("identity.schema")
@@ -23,8 +26,8 @@ local function show_company(row)
   return {
     id = row.id, parent = or_null(row.parent), name = row.name, external_ref = or_null(row.external_ref),
     status = row.status, currency = row.currency, timezone = row.timezone, country = or_null(row.country),
-    rate_deck = or_null(row.rate_deck), pricing = or_null(row.pricing),
-    limits = or_null(row.limits),
+    rate_deck = or_null(row.rate_deck), pricing = or_null(row.pricing), limits = or_null(row.limits),
+    settings = or_null(row.settings),
     created_at = show.time(row.created_at), updated_at = show.time(row.updated_at),
   }
 end
@@ -151,6 +154,31 @@ local function review(id, input, expected, principal)
   }, "companies:write", principal.actor)
 end
 
+-- Settings say what others may not do: only who may do everything changes them, and proves that it is they.
+local change_settings = sessions.step_up(function(req, id, settings)
+  local held, err = rights.held_by(req.principal.actor, id)
+  local company
+  if held then
+    company, err = service.company(id)
+  end
+  if not company then
+    return nil, err
+  elseif not permissions.has(held, "*") then
+    return nil, errors.denied("A company's settings are changed by who may do everything there.")
+  end
+  local open = true
+  if settings.policies and settings.policies ~= null then
+    open, err = policies.check_open(settings.policies, req.principal, id)
+  end
+  if open then
+    company, err = service.change_company(id, { settings = settings }, etag.expected(req))
+  end
+  if not open or not company then
+    return nil, err
+  end
+  return 200, show_company(company), etag.headers(company)
+end)
+
 --- PATCH /v1/companies/{id}
 function handler.change_company(req)
   local id, err = v.path_id(req.params.id, "co", "company")
@@ -161,6 +189,9 @@ function handler.change_company(req)
   input, err = request.body(req, schema.company_change)
   if not input then
     return nil, err
+  end
+  if input.settings then
+    return change_settings(req, id, input.settings)
   end
   local expected = etag.expected(req)
   local reviewed, reason = review(id, input, expected, req.principal)

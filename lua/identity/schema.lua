@@ -1,6 +1,7 @@
 --- Shapes of the identity requests.
 local page = require("core.page")
 local permissions = require("identity.permissions")
+local policies = require("policies.schema")
 local prices = require("pricing.schema")
 local v = require("core.validate")
 
@@ -12,16 +13,6 @@ local country <const> = v.string({
   max = 2, pattern = "^%u%u$", regex = "^[A-Z]{2}$", says = "must be a country code, two capital letters",
 })
 local digits <const> = v.string({ min = 1, max = 6, pattern = "^%d+$", regex = "^[0-9]+$", says = "must be digits" })
-
-local clock <const> = v.also(v.string({
-  max = 5, pattern = "^%d%d:%d%d$", regex = "^([01][0-9]|2[0-3]):[0-5][0-9]$|^24:00$",
-  says = "must be a time of day, HH:MM",
-}), function(clean, pointer, faults)
-  local hour, minute = math.tointeger(clean:sub(1, 2)), math.tointeger(clean:sub(4, 5))
-  if minute > 59 or hour > 24 or (hour == 24 and minute > 0) then
-    faults[#faults + 1] = { pointer = pointer, detail = "must be between 00:00 and 24:00" }
-  end
-end)
 
 -- A tier ends where the next begins; the last has no end.
 local function check_tiers(tiers, pointer, faults)
@@ -57,8 +48,8 @@ local tier_list <const> = v.also(
 
 local window <const> = v.object({
   days = v.optional(v.list(v.integer(1, 7), { min = 1, max = 7 })),
-  from = clock,
-  to = clock,
+  from = v.clock(),
+  to = v.clock(),
   priority = v.optional(v.integer(0, 1000)),
   holidays = v.optional(v.list(date, { max = 400 })),
 })
@@ -138,7 +129,19 @@ schema.company_create = v.object({
   limits = v.optional(schema.limits),
 })
 
-schema.company_change = v.object({
+--- What is a company's own to say. What is not named stays as it was; null takes it away.
+schema.settings = v.object({
+  policies = v.nullable(policies.policies),
+})
+
+local function check_alone(change, pointer, faults)
+  if change.settings and next(change, next(change)) then
+    faults[#faults + 1] = { pointer = pointer .. "/settings", detail = "are changed by themselves" }
+  end
+end
+
+schema.company_change = v.also(v.object({
+  settings = v.optional(schema.settings),
   name = v.optional(name),
   external_ref = v.nullable(external_ref),
   status = v.optional(v.enum({ "active", "suspended" })),
@@ -147,7 +150,7 @@ schema.company_change = v.object({
   rate_deck = v.nullable(v.id("deck")),
   pricing = v.nullable(schema.pricing),
   limits = v.nullable(schema.limits),
-})
+}), check_alone)
 
 schema.company_list = page.sorted({
   external_ref = v.optional(external_ref),

@@ -2,6 +2,7 @@
 -- What a company pays is its seller's to say: currency, deck, pricing, limits, zone, status and reference are changed
 -- from above only, never by the company itself. A platform has nobody above it and answers for itself.
 local audit = require("audit.service")
+local carried = require("policies.carried")
 local decks = require("catalog.service")
 local errors = require("core.errors")
 local etag = require("core.etag")
@@ -14,13 +15,15 @@ local token = require("identity.token")
 
 local service = {}
 
-local OWN_FIELDS <const> = { name = true, country = true } -- what a company may change of itself
+local OWN_FIELDS <const> = { name = true, country = true, settings = true } -- what a company may change of itself
 local DEPTH_MAX <const> = 20 -- a company has a row in the tree for each company above it
 local TOUCH_AFTER_US <const> = 300 * 1000000 -- last_used_at is written no more often
 local REFUSED <const> = {
   code = "denied", status = 401, type = "unauthorized", detail = "This API key is not known, or no longer valid.",
 }
-local KEPT <const> = { "name", "external_ref", "status", "timezone", "country", "rate_deck", "pricing", "limits" }
+local KEPT <const> = {
+  "name", "external_ref", "status", "timezone", "country", "rate_deck", "pricing", "limits", "settings",
+}
 
 --- A company, own or below.
 function service.company(id)
@@ -150,12 +153,26 @@ local function check_change(company, input)
   return true
 end
 
+-- The settings as they are to be; tg.json.null when none are left.
+local function merge(settings, changes)
+  local merged = {}
+  for name, value in pairs(settings or {}) do
+    merged[name] = value
+  end
+  for name, value in pairs(changes) do
+    merged[name] = value ~= tg.json.null and value or nil
+  end
+  return next(merged) and merged or tg.json.null
+end
+
 local function apply(company, input)
   local changed = { id = company.id, now = tg.time.now() }
   for _, field in ipairs(KEPT) do
     local value = input[field]
     if value == nil then
       value = company[field]
+    elseif field == "settings" then
+      value = merge(company.settings, value)
     end
     if value ~= tg.json.null then
       changed[field] = value
@@ -225,7 +242,7 @@ function service.change_company(id, input, expected, review, record)
   elseif not done then
     return nil, err
   end
-  if input.status then
+  if input.status or input.settings then
     hint.rights_changed()
   end
   return service.company(id)
@@ -449,7 +466,8 @@ end
 --- Whose request is it? Called by the web layer, which remembers the answer for some seconds.
 ---@param text string the bearer token
 ---@param req table? for the company it acts in
----@return {company: string, actor: string, permissions: string[], expires: integer?}? principal, table? err
+---@return {company: string, actor: string, permissions: string[], expires: integer?, policy: string?}? principal
+---@return table? err
 function service.authenticate(text, req)
   local id, hash = token.parse(text, "key")
   if not id then
@@ -478,7 +496,10 @@ function service.authenticate(text, req)
   for _, name in ipairs(row.permissions) do
     held[#held + 1] = name
   end
-  return { company = company, actor = row.id, permissions = held, expires = row.expires_at }
+  return {
+    company = company, actor = row.id, permissions = held, expires = row.expires_at,
+    policy = carried.pack(row.company, row.policies, {}),
+  }
 end
 
 return service

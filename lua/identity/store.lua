@@ -8,7 +8,7 @@ local store = {}
 local COMPANY_COLUMNS <const> = [[
   SELECT c.id AS `id:co`, c.parent_id AS `parent:co`, c.name, c.external_ref, c.status, c.currency, c.timezone,
          c.country, c.rate_deck_id AS `rate_deck:deck`, c.pricing AS `pricing:json`, c.limits AS `limits:json`,
-         c.created_at, c.updated_at, t.depth ]]
+         c.settings AS `settings:json`, c.created_at, c.updated_at, t.depth ]]
 local COMPANY_ROWS <const> = [[
   FROM company_tree t JOIN companies c ON c.id = t.descendant_id
  WHERE t.ancestor_id = {scope} ]]
@@ -39,7 +39,7 @@ local sql <const> = tg.db.declare({
   -- EXISTS, not a join: FOR UPDATE would lock the row of the tree too, which others need to make companies.
   company_locked = [[
     SELECT c.id AS `id:co`, c.name, c.external_ref, c.status, c.timezone, c.country, c.rate_deck_id AS `rate_deck:deck`,
-           c.pricing AS `pricing:json`, c.limits AS `limits:json`, c.updated_at
+           c.pricing AS `pricing:json`, c.limits AS `limits:json`, c.settings AS `settings:json`, c.updated_at
       FROM companies c
      WHERE c.id = {id:id}
        AND EXISTS (SELECT 1 FROM company_tree t WHERE t.ancestor_id = {scope} AND t.descendant_id = c.id)
@@ -69,7 +69,7 @@ local sql <const> = tg.db.declare({
     UPDATE companies c JOIN company_tree t ON t.ancestor_id = {scope} AND t.descendant_id = c.id
        SET c.name = {name}, c.external_ref = {external_ref}, c.status = {status}, c.timezone = {timezone},
            c.country = {country}, c.rate_deck_id = {rate_deck:id}, c.pricing = {pricing:json}, c.limits = {limits:json},
-           c.updated_at = {now:time}
+           c.settings = {settings:json}, c.updated_at = {now:time}
      WHERE c.id = {id:id}]],
 
   key = KEY .. "AND k.id = {id:id}",
@@ -105,7 +105,8 @@ local sql <const> = tg.db.declare({
     unscoped = "the key itself says whose request this is",
     sql = [[
       SELECT k.id AS `id:key`, k.company_id AS `company:co`, k.secret_hash, k.permissions AS `permissions:json`,
-             k.expires_at, k.revoked_at, k.last_used_at, c.status
+             k.expires_at, k.revoked_at, k.last_used_at, c.status,
+             JSON_EXTRACT(c.settings, '$.policies') AS `policies:json`
         FROM api_keys k JOIN companies c ON c.id = k.company_id WHERE k.id = {id:id}]],
   },
   touch_key = {

@@ -2,6 +2,7 @@
 -- A session is a token like that of a key: shown once, kept as a hash. It ends when it is revoked, unused for twelve
 -- hours, or thirty days old. What its user may do is asked anew each time (the web layer remembers it for seconds).
 local audit = require("audit.service")
+local carried = require("policies.carried")
 local errors = require("core.errors")
 local hint = require("core.hint")
 local keys = require("identity.service")
@@ -199,12 +200,15 @@ local function authenticate_session(id, hash, req)
   if row.seen_at + TOUCH_AFTER < now then
     store.touch(id, now) -- lost when it fails: the next request tries again
   end
-  local held
-  held, err = rights.permissions_in(row.user, company)
+  local held, roles
+  held, err, roles = rights.permissions_in(row.user, company)
   if not held then
     return nil, err
   end
-  return { company = company, actor = row.user, session = id, permissions = held, expires = row.expires_at }
+  return {
+    company = company, actor = row.user, session = id, permissions = held, expires = row.expires_at,
+    policy = carried.pack(row.company, row.policies, roles),
+  }
 end
 
 --- Whose request is it? Called by the web layer, which remembers the answer for some seconds.
@@ -359,10 +363,10 @@ function service.fresh_until(row)
 end
 
 --- A handler for people who have just proved who they are (app.lua: step_up). A key is nobody, and is let through.
----@param handler fun(req: table): integer?, any, table?
----@return fun(req: table): integer?, any, table?
+---@param handler fun(req: table, ...): integer?, any, table?
+---@return fun(req: table, ...): integer?, any, table?
 function service.step_up(handler)
-  return function(req)
+  return function(req, ...)
     local actor <const> = req.principal.actor
     if tg.id.is(actor, "usr") then
       local id = service.of(req)
@@ -376,7 +380,7 @@ function service.step_up(handler)
         return nil, STALE
       end
     end
-    return handler(req)
+    return handler(req, ...)
   end
 end
 

@@ -31,6 +31,10 @@ local cause <const> = v.object({
   gives = shapes.flag,
 })
 
+local policy <const> = v.described(v.object({
+  company = shapes.id("co"), allowed = shapes.flag, reason = v.or_null(shapes.text),
+}), "what the policies of the actor's company say to it, as of now")
+
 return openapi.section("users", "People and roles", {
   create_user = {
     summary = "Invite somebody",
@@ -92,12 +96,13 @@ return openapi.section("users", "People and roles", {
   },
   check_permission = {
     summary = "May somebody do this, and why",
-    description = "Without `actor` it is about the caller; about somebody else it needs `users:read`.",
+    description = "Without `actor` it is about the caller; about somebody else it needs `users:read`. With `amount` "
+      .. "and `currency` it is about something that moves so much.",
     body = schema.permission_check,
     answers = {
       [200] = v.object({
         actor = shapes.text, company = shapes.id("co"), permission = shapes.text, allowed = shapes.flag,
-        because = shapes.list(cause),
+        because = shapes.list(cause), policy = v.or_null(policy),
       }),
     },
     refusals = { [404] = "There is no such user or key" },

@@ -4,6 +4,7 @@ local etag = require("core.etag")
 local operations = require("operations.service")
 local page = require("core.page")
 local permissions = require("identity.permissions")
+local policies = require("policies.service")
 local request = require("core.request")
 local rights = require("users.rights")
 local roles = require("users.roles")
@@ -227,14 +228,22 @@ function handler.check_permission(req)
       return nil, errors.denied("To ask about somebody else needs the permission users:read.")
     end
   end
-  local answer
+  local answer, policy
   answer, err = rights.explain(actor, company, input.permission)
-  if not answer then
+  if answer then
+    policy, err = policies.explain({
+      actor = actor, session = actor == req.principal.actor and req.principal.session or nil, company = company,
+      permission = input.permission, amount = input.amount, currency = input.currency,
+    })
+  end
+  if err then
     return nil, err
   end
   return 200, {
-    actor = actor, company = company, permission = input.permission, allowed = answer.allowed,
-    because = tg.json.array(answer.because),
+    actor = actor, company = company, permission = input.permission,
+    allowed = answer.allowed and (policy == nil or policy.allowed), because = tg.json.array(answer.because),
+    policy = policy and { company = policy.company, allowed = policy.allowed, reason = or_null(policy.reason) }
+      or tg.json.null,
   }
 end
 

@@ -25,8 +25,24 @@ local function permissions_of(rows)
   return list
 end
 
+-- The roles' own names: of built-in ones "owner", of others rol_….
+local function names_of(rows)
+  local names = {}
+  for i, row in ipairs(rows) do
+    names[i] = row.role ~= "" and row.role or row.role_id
+  end
+  return names
+end
+
+--- The roles that a user has in a company.
+---@return string[]? names, table? err
+function rights.names_in(user, company)
+  local rows, err = store.held(user, company)
+  return rows and names_of(rows), err
+end
+
 --- What a user may do in a company.
----@return string[]? held, table? err
+---@return string[]? held, table? err, string[]? roles
 function rights.permissions_in(user, company)
   local rows, err = store.held(user, company)
   if not rows then
@@ -36,7 +52,7 @@ function rights.permissions_in(user, company)
   for _, name in ipairs(permissions.OWN) do
     held[#held + 1] = name
   end
-  return held
+  return held, nil, names_of(rows)
 end
 
 --- What whoever asks (a user or a key) may do in a company.

@@ -72,6 +72,8 @@ schema.permission_check = v.object({
   permission = permission,
   actor = v.optional(v.string({ min = 1, max = 40 })),
   company = v.optional(v.id("co")),
+  amount = v.optional(v.decimal()),
+  currency = v.optional(v.currency()),
 })
 
 return schema

@@ -88,7 +88,8 @@ local sql <const> = tg.db.declare({
   held = {
     unscoped = "of one user in one company: both are known to whoever asks",
     sql = [[
-      SELECT a.role, r.name AS role_name, r.permissions AS `permissions:json`, a.company_id AS `company:co`
+      SELECT a.role, a.role_id AS `role_id:rol`, r.name AS role_name, r.permissions AS `permissions:json`,
+             a.company_id AS `company:co`
         FROM company_tree t JOIN role_assignments a ON a.company_id = t.ancestor_id
         LEFT JOIN roles r ON r.id = a.role_id
        WHERE t.descendant_id = {company:id} AND a.user_id = {user:id} LIMIT 200]],

@@ -27,8 +27,10 @@ void tg_principal_unref(struct tg_principal **p)
     if (principal == NULL)
         return;
     assert(principal->refs > 0);
-    if (--principal->refs == 0)
-        free(principal);
+    if (--principal->refs != 0)
+        return;
+    free(principal->policy);
+    free(principal);
 }
 
 bool tg_principal_may(const struct tg_principal *p, unsigned permission)

@@ -17,6 +17,7 @@ struct tg_principal {
     struct tg_id session; /* a user's, when has_session */
     bool has_session;
     int64_t expires_us; /* of this cached resolution's credential; 0: never */
+    char *policy; /* NULL: nothing forbids what the permissions allow; else what to ask the rule with, as JSON */
     bool all_permissions;
     uint64_t permissions[TG_PERMISSIONS_MAX / 64]; /* bit: the generation's number of the name */
     unsigned refs;

@@ -27,6 +27,7 @@ enum field {
     FIELD_METHOD,
     FIELD_PARAMS,
     FIELD_PATH,
+    FIELD_POLICY,
     FIELD_PRINCIPAL,
     FIELD_QUERY,
     FIELD_REMOTE
@@ -190,6 +191,7 @@ static int l_index(lua_State *L)
     case FIELD_METHOD: return push_text(L, tg_method_name(r->method), strlen(tg_method_name(r->method)));
     case FIELD_PARAMS: return push_cached(L, r, SLOT_PARAMS, push_params);
     case FIELD_PATH: return push_text(L, tg_request_path(r).base, tg_request_path(r).len);
+    case FIELD_POLICY: lua_pushstring(L, r->principal == NULL ? NULL : r->principal->policy); return 1;
     case FIELD_PRINCIPAL: return push_cached(L, r, SLOT_PRINCIPAL, push_principal);
     case FIELD_QUERY: return push_cached(L, r, SLOT_QUERY, push_query);
     case FIELD_REMOTE: return push_text(L, remote, tg_request_remote(r, remote));
@@ -275,10 +277,10 @@ void tg_api_req_open(lua_State *L)
     static const struct {
         const char *name;
         enum field field;
-    } fields[] = {{"body", FIELD_BODY},    {"cookie_name", FIELD_COOKIE},  {"csrf", FIELD_CSRF},
-                  {"id", FIELD_ID},        {"method", FIELD_METHOD},       {"params", FIELD_PARAMS},
-                  {"path", FIELD_PATH},    {"principal", FIELD_PRINCIPAL}, {"query", FIELD_QUERY},
-                  {"remote", FIELD_REMOTE}};
+    } fields[] = {{"body", FIELD_BODY},   {"cookie_name", FIELD_COOKIE}, {"csrf", FIELD_CSRF},
+                  {"id", FIELD_ID},       {"method", FIELD_METHOD},      {"params", FIELD_PARAMS},
+                  {"path", FIELD_PATH},   {"policy", FIELD_POLICY},      {"principal", FIELD_PRINCIPAL},
+                  {"query", FIELD_QUERY}, {"remote", FIELD_REMOTE}};
     lua_newtable(L);
     const int type = lua_gettop(L);
     luaL_newlibtable(L, methods);

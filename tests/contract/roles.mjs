@@ -1,15 +1,18 @@
 // roles - each role asks for every operation there is, and gets exactly what the role's permissions say.
 //
-//   node roles.mjs DOCUMENT.json URL KEY-FILE SUBJECTS.jsonl
+//   node roles.mjs DOCUMENT.json URL KEY-FILE SUBJECTS.jsonl [POLICY]
 //
 // Nobody lists the routes or the roles: the ones come from the document (x-permission), the others from GET /v1/roles. A
 // line of the subjects is {label, token, roles, company?}: who asks, with which roles (none is a role of its own that may
 // do nothing), acting in which company. What is sent has ids that nobody has and an empty body, so that nothing happens
 // where somebody may; 404 and 422 mean that they may. Speaks TAP; as comments the table of roles and sections.
+//
+// POLICY (hours, own_company_only, reauthenticate): everybody's company forbids every write by such a policy. Then each
+// write that a role allows is refused for that reason and no other, whatever the role, and each read is not.
 import { readFileSync } from "node:fs";
 import { Document } from "./document.mjs";
 
-const [documentFile, url, keyFile, subjectsFile] = process.argv.slice(2);
+const [documentFile, url, keyFile, subjectsFile, policy] = process.argv.slice(2);
 const doc = new Document(JSON.parse(readFileSync(documentFile, "utf8")));
 const key = readFileSync(keyFile, "utf8").trim();
 const subjects = readFileSync(subjectsFile, "utf8").trim().split("\n").map((line) => JSON.parse(line));
@@ -42,10 +45,10 @@ async function ask(subject, o) {
   }
   const response = await fetch(url + path, request);
   const text = await response.text();
-  const problem = response.status === 403 ? JSON.parse(text) : {};
+  const problem = response.status >= 400 ? JSON.parse(text) : {};
   // Who may, but has not given the password just now, is not refused for their role.
   const refused = response.status === 403 && !problem.type.endsWith("/reauthentication_required");
-  return { refused, status: response.status, text };
+  return { refused, status: response.status, text, type: problem.type?.replace(/.*\//, "") };
 }
 
 const answer = await fetch(`${url}/v1/roles?limit=500`, { headers: { authorization: `Bearer ${key}` } });
@@ -54,9 +57,20 @@ const permissionsOf = new Map([...builtIn.map((r) => [r.name, r.permissions]), .
 const missing = builtIn.filter((r) => !subjects.some((s) => s.roles.length === 1 && s.roles[0] === r.name));
 ok(missing.length === 0, `each of the ${builtIn.length} built-in roles has somebody who has it alone`, missing.map((r) => r.name));
 
+// What a policy does to what roles allow; null: as it should. Whose thing it is can only be told of what is there.
+const forbidden = policy === "reauthenticate" ? "reauthentication_required" : `policy_${policy}`;
+function faultOfPolicy(o, got) {
+  const wanted = o.operation["x-permission"];
+  const excepted = wanted.endsWith(":read") || wanted.startsWith("me:") || o.operation["x-no-policy"];
+  const isOther = policy === "own_company_only" && (o.path.includes("{") ? got.status === 404 : got.type === "malformed_json");
+  const isForbidden = got.type === forbidden || isOther;
+  if (excepted ? got.type !== forbidden || o.operation["x-step-up"] : isForbidden) return null;
+  return `${o.method} ${o.path} (${wanted}): ${excepted ? "no policy forbids it" : `${forbidden} expected`}, and was ${got.status} ${got.text}`;
+}
+
 // The end of a session comes last.
 const guarded = doc.operations
-  .filter((o) => o.operation["x-permission"])
+  .filter((o) => o.operation["x-permission"] && !(policy && o.path.endsWith("/logout")))
   .sort((a, b) => a.path.endsWith("/logout") - b.path.endsWith("/logout"));
 const sections = [...new Set(guarded.map((o) => o.operation.tags[0]))];
 const table = [];
@@ -68,14 +82,17 @@ for (const subject of subjects) {
     const wanted = o.operation["x-permission"];
     const expected = may(held, wanted);
     const got = await ask(subject, o);
+    const fault = policy && expected && faultOfPolicy(o, got);
+    if (fault) faults.push(fault);
     const count = counts[o.operation.tags[0]];
     count[1]++;
     if (!got.refused) count[0]++;
-    if (got.refused === expected || got.status === 401 || got.status === 429 || got.status >= 500)
+    if ((!policy && got.refused === expected) || (policy && !expected && !got.refused) || got.status === 401 || got.status === 429 || got.status >= 500)
       faults.push(`${o.method} ${o.path} (${wanted}): ${expected ? "allowed" : "refused"} by the roles, and was ${got.status} ${got.text}`);
   }
   const n = guarded.filter((o) => may(held, o.operation["x-permission"])).length;
-  ok(faults.length === 0, `${subject.label} may do ${n} of ${guarded.length} operations, and no other`, faults);
+  const says = policy ? `a policy (${policy}) forbids ${subject.label} each write of the` : `${subject.label} may do`;
+  ok(faults.length === 0, `${says} ${n} of ${guarded.length} operations${policy ? "" : ", and no other"}`, faults);
   table.push([subject.label, ...sections.map((s) => (counts[s][0] === 0 ? "-" : counts[s][0] === counts[s][1] ? "all" : counts[s].join("/")))]);
 }
 

@@ -273,9 +273,11 @@ mail=$dir/mail
 has_letter() { # ADDRESS
     grep -qls "^To: $1" "$mail"/*.eml
 }
-invite_person() { # EMAIL ROLE: with $platform_key, their id in $person
+invite_person() { # EMAIL ROLE [JSON MEMBERS]: with $platform_key, their id in $person
+    local members=${3:-}
     key=$platform_key
-    post /v1/users "{\"email\": \"$1\", \"name\": \"Ada\", \"roles\": [{\"role\": \"$2\"}]}"
+    [ -n "$members" ] || members="\"roles\": [{\"role\": \"$2\"}]"
+    post /v1/users "{\"email\": \"$1\", \"name\": \"Ada\", $members}"
     person=$(field .id)
 }
 accept_invitation() { # EMAIL PASSWORD
@@ -285,8 +287,8 @@ accept_invitation() { # EMAIL PASSWORD
     post /v1/auth/password "{\"code\": \"$code\", \"password\": \"$2\"}"
     [ "$status" = 204 ] || echo "# $1 has no password: $status $body"
 }
-make_person() { # EMAIL ROLE PASSWORD: their id in $person
-    invite_person "$1" "$2"
+make_person() { # EMAIL ROLE PASSWORD [JSON MEMBERS]: their id in $person
+    invite_person "$1" "$2" "${4:-}"
     accept_invitation "$1" "$3"
 }
 login() { # EMAIL PASSWORD

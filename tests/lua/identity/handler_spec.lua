@@ -17,7 +17,7 @@ describe("requests about companies", function()
     assert.same({
       id = ids.child, parent = ids.own, name = "North", external_ref = tg.json.null, status = "active",
       currency = "USD", timezone = "UTC", country = tg.json.null, rate_deck = tg.json.null, pricing = tg.json.null,
-      limits = tg.json.null,
+      limits = tg.json.null, settings = tg.json.null,
       created_at = "1970-01-01T00:00:00Z", updated_at = "1970-01-01T00:00:01.500Z",
     }, body)
   end)

@@ -13,7 +13,7 @@
     "    if token == 'away' then return nil, {code = 'upstream', detail = 'the database is a secret'} end\n"           \
     "    if token == 'lost' then return nil, {code = 'denied', detail = 'suspended'} end\n"                            \
     "    if token == 'person' then return {company = req:header('tollgate-company') or tg.id.new('co'),\n"             \
-    "      actor = tg.id.new('usr'), session = tg.id.new('ses'), permissions = {'usage:*'}} end\n"                     \
+    "      actor = tg.id.new('usr'), session = tg.id.new('ses'), permissions = {'usage:*'}, policy = '{}'} end\n"      \
     "    if token ~= 'good' and token ~= 'poor' then return nil, {code = 'denied', status = 401, detail = 'no'} end\n" \
     "    return {company = tg.id.new('co'), actor = tg.id.new('key'),\n"                                               \
     "            permissions = token == 'good' and {'usage:*', 'calls:read'} or {}}\n"                                 \
@@ -32,7 +32,7 @@
     "                    company = req.principal.company, rid = req.id, len = #req.body,\n"                            \
     "                    context = tg.context().company == req.principal.company, csrf = req.csrf,\n"                  \
     "                    session = req.principal.session and tg.context().session == req.principal.session,\n"         \
-    "                    cookie = req.cookie_name},\n"                                                                 \
+    "                    cookie = req.cookie_name, policy = req.policy},\n"                                            \
     "              {location = '/v1/echo/1'}\n"                                                                        \
     "     end},\n"                                                                                                     \
     "    {method = 'DELETE', path = '/v1/echo/{id}', public = 'test', handler = function() return 204 end},\n"         \
@@ -251,6 +251,7 @@ TEST(a_cookie_is_a_session_and_what_changes_something_proves_whose_page_it_was)
     expect(lb, "POST", "/v1/echo/1", headers, "{}", 201, "\"session\":true");
     expect(lb, "POST", "/v1/echo/1", headers, "{}", 201, "\"cookie\":\"tollgate\"");
     expect(lb, "POST", "/v1/echo/1", "authorization: Bearer person\n", "{}", 201, "\"session\":true");
+    expect(lb, "POST", "/v1/echo/1", "authorization: Bearer person\n", "{}", 201, "\"policy\":\"{}\"");
     expect(lb, "GET", "/v1/secret", "cookie: tollgate=bad\n", NULL, 401, "in the cookie");
     loopback_free(lb);
 }
