@@ -239,9 +239,11 @@ void tg_call_renew(const struct tg_call_context *ctx, struct tg_purse *purse, st
     tg_call_request_load(call, &request);
     if (tg_callrules_price(ctx, call, &request, call->used_s, &price, &step->met_limit) &&
         find_debit(purse, call, price, &debit)) {
+        if (tg_decimal_is_negative(debit)) /* a tier that others have made cheaper meanwhile: the end evens it out */
+            debit = tg_decimal_zero;
         const struct tg_decimal rest = minus(call->held, debit);
         pay(purse, call, debit, step);
-        call->debited = price;
+        call->debited = plus(call->debited, debit);
         prolong(ctx, purse, call, &request, renewal->request_s == 0 ? TG_CALL_REQUEST_S : renewal->request_s, rest,
                 step);
     } else {

@@ -1,0 +1,218 @@
+/* call_fixture - live calls on one wallet in memory: the release's rules, a plan and a deck from JSON, a clock. */
+#ifndef TG_TESTS_CALL_FIXTURE_H
+#define TG_TESTS_CALL_FIXTURE_H
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "charge/call.h"
+#include "rt/deckjson.h"
+#include "rt/vm.h"
+
+#include "tap.h"
+
+#define NOON_US (INT64_C(1784109600) * 1000000) /* 2026-07-15T10:00:00Z */
+
+static struct {
+    struct tg_ruleset *rules;
+    struct tg_rate_plan plan;
+    struct tg_purse purse;
+    struct tg_call_context ctx;
+    struct tg_strbuf out;
+    json_t *limits;
+    struct tg_call_step step; /* of the last decision */
+    char answer[8192];
+} fx;
+
+struct live { /* a row, with what it refers to */
+    struct tg_call call;
+    char id[32], request[400];
+    char *renewed, *settled;
+};
+
+static struct tg_decimal dec(const char *text)
+{
+    struct tg_err err;
+    struct tg_decimal d = tg_decimal_zero;
+    if (tg_decimal_parse(text, strlen(text), &d, &err) != 0)
+        printf("Bail out! %s\n", err.text);
+    return d;
+}
+
+static const char *text_of(struct tg_decimal d)
+{
+    static char text[4][TG_DECIMAL_TEXT_SIZE];
+    static unsigned i;
+    char *out = text[i++ % 4];
+    tg_decimal_format(d, out);
+    return out;
+}
+
+/* The release's rules; with a text these instead of charging/rules.lua, and no others. */
+static struct tg_ruleset *load_rules(const char *charging)
+{
+    struct tg_luasource *host;
+    struct tg_rulestate values = {.revision = 1};
+    struct tg_ruleset *set = NULL;
+    struct tg_err err = {0};
+    if (tg_luasource_read("lua", &host, &err) != 0)
+        printf("Bail out! %s\n", err.text);
+    values.host = host;
+    if (charging == NULL) {
+        is_int(tg_bundle_of_source(host, &values.bundle, &err), 0);
+    } else {
+        struct tg_faults faults = {0};
+        const struct tg_bundle_file file = {"charging/rules.lua", charging, strlen(charging)};
+        is_int(tg_bundle_new(&file, 1, &faults, &values.bundle), 0);
+    }
+    struct tg_rulestate *state = tg_rulestate_new(&values);
+    ok(tg_ruleset_new(state, &set, &err) == 0, "%s", err.text);
+    tg_rulestate_unref(&state);
+    tg_bundle_unref(&values.bundle);
+    tg_luasource_unref(&host);
+    return set;
+}
+
+static void set_plan(const char *pricing)
+{
+    json_decref(fx.plan.pricing);
+    fx.plan.pricing = json_loads(pricing, 0, NULL);
+    ok(fx.plan.pricing != NULL, "%s", pricing);
+}
+
+static void set_deck(const char *rows)
+{
+    struct tg_err err = {0};
+    json_t *json = json_loads(rows, 0, NULL);
+    tg_deck_unref(&fx.plan.deck);
+    ok(tg_deck_from_json(json, &fx.plan.deck, &err) == 0, "%s", err.text);
+    json_decref(json);
+}
+
+static void set_limits(const char *limits)
+{
+    json_decref(fx.limits);
+    fx.ctx.limits = fx.limits = limits == NULL ? NULL : json_loads(limits, 0, NULL);
+}
+
+/* A wallet with so much, at noon; 44 costs 0.012 a minute at 60/60, 1 costs 0.001 a second and 0.01 to begin. */
+static void begin(const char *balance)
+{
+    static const char deck[] =
+        "[{\"prefix\":\"44\",\"per_minute\":\"0.0120\",\"initial_s\":60,\"increment_s\":60},"
+        "{\"prefix\":\"1\",\"per_minute\":\"0.06\",\"initial_s\":1,\"increment_s\":1,\"connect_fee\":\"0.01\"},"
+        "{\"prefix\":\"900\",\"per_minute\":\"1\",\"blocked\":true}]";
+    if (fx.rules == NULL) {
+        fx.rules = load_rules(NULL);
+        tg_strbuf_init(&fx.out, 1 << 20);
+        strcpy(fx.plan.currency, "USD");
+        fx.plan.timezone = tg_strdup("UTC");
+    }
+    set_deck(deck);
+    set_plan("{}");
+    set_limits(NULL);
+    fx.purse = (struct tg_purse){.balance = dec(balance)};
+    fx.ctx = (struct tg_call_context){.rules = fx.rules,
+                                      .plan = &fx.plan,
+                                      .company_status = "active",
+                                      .counts = {0, -1, -1, -1, -1, -1},
+                                      .now_us = NOON_US,
+                                      .out = &fx.out};
+}
+
+static void before(void)
+{
+    tg_strbuf_reset(&fx.out);
+    tg_usage_batch_free(&fx.ctx.arena);
+    fx.ctx.arena = tg_usage_batch_new();
+}
+
+static const char *after(void)
+{
+    ok(fx.step.answer_len < sizeof(fx.answer), "an answer of %zu bytes", fx.step.answer_len);
+    memcpy(fx.answer, fx.out.bytes + fx.step.answer_at, fx.step.answer_len);
+    fx.answer[fx.step.answer_len] = '\0';
+    return fx.answer;
+}
+
+static void keep(char **kept, struct tg_text *text)
+{
+    if (fx.step.outcome != TG_CALL_CHANGED)
+        return;
+    free(*kept);
+    *kept = tg_memdup(fx.answer, fx.step.answer_len);
+    *text = (struct tg_text){*kept, fx.step.answer_len};
+}
+
+/* Says "to" when request is not an object. */
+static const char *authorize(struct live *live, const char *id, const char *request, uint32_t request_s)
+{
+    before();
+    memset(live, 0, sizeof(*live));
+    snprintf(live->id, sizeof(live->id), "%s", id);
+    if (request[0] == '{')
+        snprintf(live->request, sizeof(live->request), "%s", request);
+    else
+        snprintf(live->request, sizeof(live->request), "{\"to\":\"%s\"}", request);
+    live->call.id = tg_id_new();
+    live->call.call_id = live->id;
+    live->call.request = (struct tg_text){live->request, strlen(live->request)};
+    tg_call_authorize(&fx.ctx, &fx.purse, &live->call, request_s, &fx.step);
+    return after();
+}
+
+static const char *renew(struct live *live, uint32_t seq, uint32_t elapsed_s, uint32_t request_s)
+{
+    before();
+    const struct tg_call_renewal renewal = {seq, elapsed_s > 0, NOON_US, elapsed_s, request_s};
+    tg_call_renew(&fx.ctx, &fx.purse, &live->call, &renewal, &fx.step);
+    after();
+    keep(&live->renewed, &live->call.renew_answer);
+    return fx.answer;
+}
+
+static const char *settle_all(struct live *live, const struct tg_call_end *call_end)
+{
+    before();
+    tg_call_settle(&fx.ctx, &fx.purse, &live->call, call_end, &fx.step);
+    after();
+    keep(&live->settled, &live->call.settle_answer);
+    return fx.answer;
+}
+
+static const char *settle(struct live *live, int64_t duration_ms, const char *status)
+{
+    return settle_all(live, &(struct tg_call_end){.has_answered_at = duration_ms > 0,
+                                                  .answered_at_us = NOON_US,
+                                                  .duration_ms = duration_ms,
+                                                  .status = status});
+}
+
+static const char *expire(struct live *live)
+{
+    before();
+    tg_call_expire(&fx.ctx, &fx.purse, &live->call, &fx.step);
+    after();
+    keep(&live->settled, &live->call.settle_answer);
+    return fx.answer;
+}
+
+static void drop(struct live *live)
+{
+    free(live->renewed);
+    free(live->settled);
+    live->renewed = live->settled = NULL;
+}
+
+/* "balance held available": what the wallet says. */
+static const char *wallet(void)
+{
+    static char text[3 * TG_DECIMAL_TEXT_SIZE];
+    snprintf(text, sizeof(text), "%s %s %s", text_of(fx.purse.balance), text_of(fx.purse.held),
+             text_of(tg_purse_available(&fx.purse)));
+    return text;
+}
+
+#endif
