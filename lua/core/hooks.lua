@@ -47,6 +47,7 @@ local currency = a("string", "ISO 4217, \"USD\"")
 local plan = open({
   timezone = a("string?", "IANA zone of windows and days; UTC when absent"),
   country = a("string?", "ISO 3166; how numbers are dialled there"),
+  parameters = maybe(map("any", "the company's data for rules of one's own: pricing.parameters")),
 }, "the company's parameters, see pricing/rating.md")
 local money_state = maybe(open({
   counter_s = a("integer?", "charged seconds of the period so far", 0),

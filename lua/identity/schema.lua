@@ -94,6 +94,7 @@ schema.pricing = v.also(v.object({
   prices = v.optional(prices.prices),
   pack = v.optional(prices.pack),
   pack_options = v.optional(prices.pack_options),
+  parameters = v.optional(prices.parameters),
 }), prices.check_pack)
 
 local function at_most(says)

@@ -49,6 +49,47 @@ schema.pack_options = v.object({
   }, v.decimal(), 20)),
 })
 
+local DATA_MAX <const> = { depth = 6, values = 1000, bytes = 16384, name = 64 }
+
+-- Counts what is in a value, and says what a rule could not read.
+local function check_data(value, pointer, faults, depth, seen)
+  seen.values, seen.bytes = seen.values + 1, seen.bytes + (type(value) == "string" and #value or 0)
+  if type(value) == "table" and depth < DATA_MAX.depth then
+    for name, element in pairs(value) do
+      local at = ("%s/%s"):format(pointer, math.type(name) and name - 1 or name)
+      if #tostring(name) > DATA_MAX.name or name == "" then
+        faults[#faults + 1] = { pointer = pointer, detail = "has a name that is empty, or longer than 64 characters" }
+      elseif seen.values <= DATA_MAX.values then
+        seen.bytes = seen.bytes + #tostring(name)
+        check_data(element, at, faults, depth + 1, seen)
+      end
+    end
+  elseif type(value) == "table" then
+    faults[#faults + 1] = { pointer = pointer, detail = "is too deep: at most 6 levels" }
+  elseif type(value) ~= "string" and type(value) ~= "boolean" and math.type(value) ~= "integer" then
+    local detail <const> = 'is null or a fraction: leave it out, or write it as a text such as "0.5"'
+    faults[#faults + 1] = { pointer = pointer, detail = detail }
+  end
+end
+
+--- Data for rules of one's own, which find it in plan.parameters: what differs from company to company.
+schema.parameters = v.shape({
+  type = "object", maxProperties = DATA_MAX.values, examples = { { sunday_max = "0.50" } },
+  description = "for rules of one's own (plan.parameters): texts, whole numbers, booleans, lists and objects; at most "
+    .. "6 levels, 1000 values and 16 KiB",
+}, function(value, pointer, faults)
+  if type(value) ~= "table" or #value > 0 or tg.json.is_array(value) then
+    faults[#faults + 1] = { pointer = pointer, detail = "must be an object" }
+    return nil
+  end
+  local seen <const> = { values = 0, bytes = 0 }
+  check_data(value, pointer, faults, 0, seen)
+  if seen.values > DATA_MAX.values or seen.bytes > DATA_MAX.bytes then
+    faults[#faults + 1] = { pointer = pointer, detail = "must have at most 1000 values and 16 KiB" }
+  end
+  return value
+end)
+
 --- What a pack cannot do without.
 function schema.check_pack(pricing, pointer, faults)
   local options = pricing.pack_options or {}

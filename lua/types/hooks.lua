@@ -318,6 +318,7 @@
 
 ---@class charging.quote.Input.plan  the company's parameters, see pricing/rating.md
 ---@field country? string  ISO 3166; how numbers are dialled there
+---@field parameters? table<string, any>  the company's data for rules of one's own: pricing.parameters
 ---@field timezone? string  IANA zone of windows and days; UTC when absent
 ---@field [string] any
 
@@ -434,6 +435,7 @@
 
 ---@class pricing.normalize_number.Input.plan  the company's parameters, see pricing/rating.md
 ---@field country? string  ISO 3166; how numbers are dialled there
+---@field parameters? table<string, any>  the company's data for rules of one's own: pricing.parameters
 ---@field timezone? string  IANA zone of windows and days; UTC when absent
 ---@field [string] any
 
@@ -470,6 +472,7 @@
 
 ---@class pricing.rate_components.Input.plan  the company's parameters, see pricing/rating.md
 ---@field country? string  ISO 3166; how numbers are dialled there
+---@field parameters? table<string, any>  the company's data for rules of one's own: pricing.parameters
 ---@field timezone? string  IANA zone of windows and days; UTC when absent
 ---@field [string] any
 
@@ -544,6 +547,7 @@
 
 ---@class pricing.rate_usage.Input.plan  the company's parameters, see pricing/rating.md
 ---@field country? string  ISO 3166; how numbers are dialled there
+---@field parameters? table<string, any>  the company's data for rules of one's own: pricing.parameters
 ---@field timezone? string  IANA zone of windows and days; UTC when absent
 ---@field [string] any
 
@@ -604,6 +608,7 @@
 
 ---@class pricing.true_up.Input.plan  the company's parameters, see pricing/rating.md
 ---@field country? string  ISO 3166; how numbers are dialled there
+---@field parameters? table<string, any>  the company's data for rules of one's own: pricing.parameters
 ---@field timezone? string  IANA zone of windows and days; UTC when absent
 ---@field [string] any
 

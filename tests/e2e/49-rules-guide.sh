@@ -89,5 +89,20 @@ is "$code" 0 "rolled back"
 until_true 10 costs 3
 ok $? "then they cost what they did"
 
+# --- what differs from company to company is data
+sed -i 's/max_charge = "0.50"/max_charge = (plan.parameters or {}).sunday_max or "0.50"/' "$work/my-rules/pricing/lib/sunday.lua"
+bundle=$(cli rules push "$work/my-rules" --note "the company says how much")
+cli rules activate "$bundle" >"$dir/out" 2>&1
+until_true 10 costs 0.5
+ok $? "a company without the parameter pays what the rule says"
+api PATCH "/v1/companies/$company" -H 'Content-Type: application/json' -d '{"pricing": {"parameters": {"sunday_max": 0.25}}}'
+problem 422 invalid_input "a fraction is no data for a rule" /pricing/parameters/sunday_max
+api PATCH "/v1/companies/$company" -H 'Content-Type: application/json' -d '{"pricing": {"parameters": {"sunday_max": "0.25"}}}'
+is "$status" 200 "a text is"
+costs 0.25
+ok $? "with it, the company pays what it says"
+api GET "/v1/usage?event_id=after-$n&company=$company"
+api GET "/v1/usage/$(field '.data[0].id')/explain"
+is "$(json '[.agrees, .total.amount]')" '[true,"0.25"]' "and it can be explained later"
 stop_server
 done_testing

@@ -21,6 +21,7 @@ describe("pricing parameters", function()
         ["tts.characters"] = { model = "package", price = "0.30", size = 1000 },
       },
       pack = "retell", pack_options = { per_minute = { voice = "0.07" } },
+      parameters = { sunday_max = "0.50", vip = { "+12125550100", "+12125550101" }, rules = { on = true, after = 3 } },
     }
     assert.same(pricing, (v.check(schema.pricing, pricing)))
   end)
@@ -45,10 +46,24 @@ describe("pricing parameters", function()
       ["/prices/sms/price"] = { prices = { sms = { model = "package", size = 10 } } },
       ["/prices/SMS"] = { prices = { SMS = { model = "flat", amount = "1" } } },
       ["/pack"] = { pack = "acme" },
+      ["/parameters"] = { parameters = { "a", "list" } },
+      ["/parameters/half"] = { parameters = { half = 0.5 } },
+      ["/parameters/list/1"] = { parameters = { list = { 1, tg.json.null } } },
+      ["/parameters/a/a/a/a/a/a"] = { parameters = { a = { a = { a = { a = { a = { a = {} } } } } } } },
       ["/pack_options/per_minute"] = { pack = "retell" },
     }) do
       assert.equal(pointer, first_fault(pricing))
     end
+  end)
+
+  it("have no more data for rules than a call can carry", function()
+    local many = {}
+    for i = 1, 1000 do
+      many[i] = i
+    end
+    assert.equal("/parameters", first_fault({ parameters = { many = many } }))
+    assert.equal("/parameters", first_fault({ parameters = { long = ("x"):rep(16384) } }))
+    assert.is_nil(first_fault({ parameters = { long = ("x"):rep(16000), list = { 1, 2 } } }))
   end)
 
   it("have no more holidays than the calendar takes", function()
