@@ -10,6 +10,7 @@ local openapi = require("core.openapi")
 local policies_service = require("policies.service")
 local sessions_service = require("sessions.service")
 
+local alerts = openapi.feature("alerts")
 local approvals = openapi.feature("approvals")
 local audit = openapi.feature("audit")
 local calls = openapi.feature("calls")
@@ -22,6 +23,7 @@ local rules = openapi.feature("rules")
 local sessions = openapi.feature("sessions")
 local totp = openapi.feature("totp")
 local users = openapi.feature("users")
+local wallets = openapi.feature("wallets")
 
 local MIB <const> = 1 << 20
 local CALL_IS_ITS_RECORD <const> = "the call's own row says when, with which rules and for how much"
@@ -130,11 +132,22 @@ return {
     { method = "GET", path = "/v1/rules/backtests", operation = rules.backtests, permission = "rules:read" },
     { method = "GET", path = "/v1/rules/backtests/{id}", operation = rules.backtest, permission = "rules:read" },
 
-    { method = "GET", path = "/v1/wallets", operation = charging.wallets, permission = "wallets:read" },
-    { method = "GET", path = "/v1/wallets/{id}", operation = charging.wallet, permission = "wallets:read" },
-    { method = "POST", path = "/v1/wallets/{id}/credit-limit", operation = charging.change_credit_limit,
+    { method = "GET", path = "/v1/wallets", operation = wallets.wallets, permission = "wallets:read" },
+    { method = "GET", path = "/v1/wallets/{id}", operation = wallets.wallet, permission = "wallets:read" },
+    { method = "POST", path = "/v1/wallets/{id}/credit-limit", operation = wallets.change_credit_limit,
       permission = "wallets:write" },
-    { method = "GET", path = "/v1/wallets/{id}/entries", operation = charging.entries, permission = "wallets:read" },
+    { method = "GET", path = "/v1/wallets/{id}/entries", operation = wallets.entries, permission = "wallets:read" },
+    { method = "POST", path = "/v1/wallets/{id}/topups", operation = wallets.top_up, permission = "wallets:topup" },
+    { method = "POST", path = "/v1/wallets/{id}/credits", operation = wallets.give_credit,
+      permission = "wallets:topup" },
+    { method = "GET", path = "/v1/wallets/{id}/credits", operation = wallets.credits, permission = "wallets:read" },
+    { method = "POST", path = "/v1/wallets/{id}/corrections", operation = wallets.correct,
+      permission = "wallets:correct" },
+
+    { method = "GET", path = "/v1/alerts", operation = alerts.alerts, permission = "alerts:read" },
+    { method = "GET", path = "/v1/alerts/{id}", operation = alerts.alert, permission = "alerts:read" },
+    { method = "POST", path = "/v1/alerts/{id}/acknowledge", operation = alerts.acknowledge,
+      permission = "alerts:write" },
 
     { method = "GET", path = "/v1/approvals", operation = approvals.approvals, permission = "approvals:read" },
     { method = "GET", path = "/v1/approvals/{id}", operation = approvals.approval, permission = "approvals:read" },

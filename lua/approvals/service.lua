@@ -156,9 +156,10 @@ end
 
 --- A wish that is reviewed itself: it happens now, or it waits.
 ---@param proposal table as for service.propose
+---@param record (fun(tx: table, row: table): any, table?)? last thing in the transaction that keeps an approval
 ---@return true|table|nil decision true: now; or the approval that waits
 ---@return string|table|nil reason_or_err why now; nil for no special reason
-function service.ask(proposal, permission, actor)
+function service.ask(proposal, permission, actor, record)
   local decision, reason = service.review({
     flow = proposal.flow, permission = permission, actor = actor, author = actor,
   })
@@ -167,7 +168,7 @@ function service.ask(proposal, permission, actor)
   elseif not decision then
     return nil, reason
   end
-  return service.propose(proposal, actor, nothing_more)
+  return service.propose(proposal, actor, record or nothing_more)
 end
 
 function service.approvals(filter)

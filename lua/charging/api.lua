@@ -1,5 +1,4 @@
---- What callers may rely on: usage and wallets.
-local approvals = require("approvals.schema")
+--- What callers may rely on: usage.
 local openapi = require("core.openapi")
 local schema = require("charging.schema")
 local shapes = require("core.shapes")
@@ -74,17 +73,7 @@ local group_fields <const> = {
   events = shapes.count, counts = v.object(counts), billed_seconds = shapes.count, amount = shapes.money,
 }
 
-local wallet <const> = v.object({
-  id = shapes.id("wal"), company = shapes.id("co"), currency = shapes.currency, balance = shapes.money,
-  credit_limit = shapes.money, available = shapes.money, version = shapes.count, created_at = shapes.instant,
-})
-
-local entry <const> = v.object({
-  id = shapes.id("ent"), kind = shapes.text, amount = shapes.money, balance_after = shapes.money,
-  event_count = shapes.count, description = shapes.text, created_at = shapes.instant,
-})
-
-return openapi.section("charging", "Usage and wallets", {
+return openapi.section("charging", "Usage", {
   ingest = {
     summary = "Report usage",
     description = "One event, an array, or one event a line (at most 10,000 events or 8 MiB); CloudEvents 1.0 too. An "
@@ -131,17 +120,5 @@ return openapi.section("charging", "Usage and wallets", {
         ),
       }),
     },
-  },
-  wallets = { summary = "List wallets", query = schema.wallet_list, answers = { [200] = shapes.page(wallet) } },
-  wallet = { summary = "One wallet", ids = { id = "wal" }, answers = { [200] = wallet } },
-  change_credit_limit = {
-    summary = "Set how far below zero a wallet may go",
-    description = "By the company above, never by the one that pays. It needs a second person: 202, and nothing has "
-      .. "happened before somebody approves.",
-    ids = { id = "wal" }, body = schema.credit_limit, answers = { [200] = wallet, [202] = approvals.approval },
-  },
-  entries = {
-    summary = "What moved a wallet, newest first", ids = { id = "wal" }, query = schema.entry_list,
-    answers = { [200] = shapes.page(entry) },
   },
 })

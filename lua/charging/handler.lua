@@ -1,11 +1,9 @@
---- Requests about usage and wallets.
-local approvals = require("approvals.service")
+--- Requests about usage.
 local page = require("core.page")
 local request = require("core.request")
 local schema = require("charging.schema")
 local service = require("charging.service")
 local show = require("core.show")
-local show_approval = require("approvals.show")
 local v = require("core.validate")
 
 local handler = {}
@@ -53,22 +51,6 @@ end
 local function show_line(line)
   line.row = line.row and line.row + 1
   return line
-end
-
-local function show_wallet(row)
-  return {
-    id = row.id, company = row.company, currency = row.currency, balance = show.money(row.balance, row.currency),
-    credit_limit = show.money(row.credit_limit, row.currency), available = show.money(row.available, row.currency),
-    version = row.version, created_at = show.time(row.created_at),
-  }
-end
-
-local function show_entry(row)
-  return {
-    id = row.id, kind = row.kind, amount = show.money(row.amount, row.currency),
-    balance_after = show.money(row.balance_after, row.currency), event_count = row.event_count,
-    description = row.description, created_at = show.time(row.created_at),
-  }
 end
 
 --- POST /v1/usage
@@ -145,83 +127,6 @@ function handler.explain(req)
     arithmetic = found.arithmetic, agrees = found.agrees, total = show.money(row.amount, row.currency),
     replayed = show_replay(found.replayed, row.currency),
   }
-end
-
---- GET /v1/wallets
-function handler.wallets(req)
-  local query, limit = request.list(req, schema.wallet_list, { "wal" })
-  if not query then
-    return nil, limit
-  end
-  local rows, err = service.wallets(query)
-  if not rows then
-    return nil, err
-  end
-  return 200, page.answer(rows, limit, show_wallet, function(row)
-    return { row.id }
-  end)
-end
-
---- GET /v1/wallets/{id}
-function handler.wallet(req)
-  local id, err = v.path_id(req.params.id, "wal", "wallet")
-  if not id then
-    return nil, err
-  end
-  local wallet
-  wallet, err = service.wallet(id)
-  if not wallet then
-    return nil, err
-  end
-  return 200, show_wallet(wallet)
-end
-
---- POST /v1/wallets/{id}/credit-limit
-function handler.change_credit_limit(req)
-  local id, err = v.path_id(req.params.id, "wal", "wallet")
-  local wallet, input
-  if id then
-    wallet, err = service.creditable(id)
-  end
-  if wallet then
-    input, err = request.body(req, schema.credit_limit)
-  end
-  if not input then
-    return nil, err
-  end
-  local decision, reason = approvals.ask({
-    operation = "charging.change_credit_limit", flow = "credit_limit", object = id, input = input,
-  }, "wallets:write", req.principal.actor)
-  if not decision then
-    return nil, reason
-  elseif decision ~= true then
-    return 202, show_approval(decision), { location = "/v1/approvals/" .. decision.id }
-  end
-  wallet, err = service.change_credit_limit(id, input.amount, reason)
-  if not wallet then
-    return nil, err
-  end
-  return 200, show_wallet(wallet)
-end
-
---- GET /v1/wallets/{id}/entries
-function handler.entries(req)
-  local id, err = v.path_id(req.params.id, "wal", "wallet")
-  if not id then
-    return nil, err
-  end
-  local query, limit = request.list(req, schema.entry_list, { "ent" })
-  if not query then
-    return nil, limit
-  end
-  local rows
-  rows, err = service.entries(id, query)
-  if not rows then
-    return nil, err
-  end
-  return 200, page.answer(rows, limit, show_entry, function(row)
-    return { row.id }
-  end)
 end
 
 return handler

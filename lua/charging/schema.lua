@@ -1,4 +1,4 @@
---- Shapes of the usage and wallet requests. Events themselves are parsed and checked in C (charge/usage.h).
+--- Shapes of the usage requests. Events themselves are parsed and checked in C (charge/usage.h).
 local page = require("core.page")
 local v = require("core.validate")
 
@@ -30,14 +30,5 @@ schema.usage_summary = {
   to = v.optional(v.time()),
   group_by = v.optional(v.enum({ "company", "meter", "day" })),
 }
-
-schema.wallet_list = page.query({
-  company = v.optional(v.id("co")),
-  currency = v.optional(v.currency()),
-})
-
-schema.credit_limit = v.object({ amount = v.described(v.decimal(), "in the wallet's currency") })
-
-schema.entry_list = page.query({})
 
 return schema

@@ -1,5 +1,4 @@
---- Usage and what it cost; wallets and what moved them.
-local audit = require("audit.service")
+--- Usage and what it cost.
 local catalog = require("catalog.service")
 local errors = require("core.errors")
 local explain = require("charging.explain")
@@ -155,83 +154,6 @@ function service.explain(id)
   return {
     row = row, rates = rates, arithmetic = why.arithmetic, agrees = why.agrees, replayed = replay.run(row, company),
   }
-end
-
-function service.wallet(id)
-  local row, err = store.wallet(id)
-  if err then
-    return nil, err
-  end
-  if not row then
-    return nil, errors.not_found("wallet")
-  end
-  return row
-end
-
-function service.wallets(filter)
-  return store.wallets(filter)
-end
-
---- The wallet, if the caller may say how much credit it has: its company's seller may, not the company itself.
----@return table? wallet, table? err
-function service.creditable(id)
-  local wallet, err = service.wallet(id)
-  if not wallet then
-    return nil, err
-  end
-  local company
-  company, err = identity.company(wallet.company)
-  if not company then
-    return nil, err
-  elseif company.depth == 0 and company.parent then
-    return nil, errors.denied("A company's credit limit is changed by the company above it.")
-  end
-  return wallet
-end
-
---- Sets how far below zero a wallet may go.
----@param amount string a decimal, in the wallet's currency
----@param review string? why no second person had to approve, or who did
----@param record (fun(tx: table, row: table): any, table?)? last thing in the transaction
----@return table? wallet, table? err
-function service.change_credit_limit(id, amount, review, record)
-  local wallet, err = service.creditable(id)
-  if not wallet then
-    return nil, err
-  end
-  local limit <const> = tostring(tg.decimal.new(amount))
-  local done
-  done, err = tg.db.transaction(function(tx)
-    local locked, failed = store.lock_wallet(tx, id)
-    if not locked then
-      return nil, failed or errors.not_found("wallet")
-    end
-    local changed
-    changed, failed = store.set_credit_limit(tx, id, limit)
-    if changed then
-      changed, failed = audit.record(tx, {
-        action = "charging.change_credit_limit", object = id,
-        before = { credit_limit = tostring(locked.credit_limit) }, after = { credit_limit = limit, review = review },
-      })
-    end
-    if changed and record then
-      changed, failed = record(tx, { id = id, credit_limit = { amount = limit, currency = locked.currency } })
-    end
-    return changed, failed
-  end)
-  if not done then
-    return nil, err
-  end
-  return service.wallet(id)
-end
-
---- What moved a wallet, newest first.
-function service.entries(wallet, filter)
-  local found, err = service.wallet(wallet)
-  if not found then
-    return nil, err
-  end
-  return store.entries(wallet, filter.after and filter.after[1], filter.limit)
 end
 
 return service

@@ -1,4 +1,4 @@
---- SQL of usage, wallets and the ledger. Only the credit limit is written here; the rest the ledger engine writes.
+--- SQL of usage, which the ledger engine writes.
 -- A list over many companies goes company by company, each newest first: that is the order of the index by_time, so
 -- a page costs its own length and no sort, however much usage there is.
 local store = {}
@@ -30,12 +30,6 @@ local TOTALS <const> = [[
      AND ({meter} IS NULL OR u.meter = {meter}) AND ({source} IS NULL OR u.source = {source})
      AND u.event_time >= {from:time} AND u.event_time < {to:time} ]]
 
-local WALLET <const> = [[
-  SELECT w.id AS `id:wal`, w.company_id AS `company:co`, w.currency, w.balance, w.credit_limit,
-         w.balance + w.credit_limit AS available, w.version, w.created_at
-    FROM company_tree t JOIN wallets w ON w.company_id = t.descendant_id
-   WHERE t.ancestor_id = {scope} ]]
-
 local sql <const> = tg.db.declare({
   usage = USAGE .. "AND u.id = {id:id}",
   usage_of_company = USAGE .. "AND t.descendant_id = {company:id}" .. USAGE_FILTER .. [[
@@ -65,27 +59,6 @@ local sql <const> = tg.db.declare({
      GROUP BY u.meter, COALESCE(u.currency, c.currency), u.status ORDER BY u.meter]] .. LIMIT_TOTALS,
   totals_by_day = "SELECT DATE_FORMAT(u.event_time, '%Y-%m-%d') AS day," .. TOTALS .. [[
      GROUP BY day, COALESCE(u.currency, c.currency), u.status ORDER BY day]] .. LIMIT_TOTALS,
-  wallet = WALLET .. "AND w.id = {id:id}",
-  wallets = WALLET .. [[
-     AND ({company:id} IS NULL OR w.company_id = {company:id}) AND ({currency} IS NULL OR w.currency = {currency})
-     AND ({after:id} IS NULL OR w.id > {after:id})
-   ORDER BY w.id LIMIT {limit}]],
-  -- EXISTS, not a join: FOR UPDATE would lock the row of the tree too, which others need to make companies.
-  lock_wallet = [[
-    SELECT w.currency, w.credit_limit FROM wallets w
-     WHERE w.id = {id:id}
-       AND EXISTS (SELECT 1 FROM company_tree t WHERE t.ancestor_id = {scope} AND t.descendant_id = w.company_id)
-       FOR UPDATE]],
-  set_credit_limit = [[
-    UPDATE wallets w JOIN company_tree t ON t.ancestor_id = {scope} AND t.descendant_id = w.company_id
-       SET w.credit_limit = {amount} WHERE w.id = {id:id}]],
-  entries = [[
-    SELECT e.id AS `id:ent`, e.kind, e.event_count, e.description, e.created_at, p.amount, p.balance_after, p.currency
-      FROM company_tree t JOIN wallets w ON w.company_id = t.descendant_id
-      JOIN ledger_postings p ON p.wallet_id = w.id
-      JOIN ledger_entries e ON e.company_id = p.company_id AND e.id = p.entry_id
-     WHERE t.ancestor_id = {scope} AND w.id = {wallet:id} AND ({before:id} IS NULL OR p.entry_id < {before:id})
-     ORDER BY p.entry_id DESC LIMIT {limit}]],
 })
 
 local EARLIEST_US <const> = 0
@@ -143,33 +116,6 @@ end
 ---@param group_by "company"|"meter"|"day"
 function store.totals(group_by, filter)
   return tg.db.query(sql["totals_by_" .. group_by], filter_args(filter))
-end
-
-function store.wallet(id)
-  return tg.db.one(sql.wallet, { id = id })
-end
-
----@param filter {after: {[1]: string}?, company: string?, currency: string?, limit: integer}
-function store.wallets(filter)
-  return tg.db.query(sql.wallets, {
-    after = filter.after and filter.after[1], company = filter.company, currency = filter.currency,
-    limit = filter.limit,
-  })
-end
-
---- What moved a wallet, newest first.
-function store.entries(wallet, before, limit)
-  return tg.db.query(sql.entries, { wallet = wallet, before = before, limit = limit })
-end
-
---- Locks a wallet, own or below.
----@return {currency: string, credit_limit: decimal}? row, table? err
-function store.lock_wallet(tx, id)
-  return tx:one(sql.lock_wallet, { id = id })
-end
-
-function store.set_credit_limit(tx, id, amount)
-  return tx:execute(sql.set_credit_limit, { id = id, amount = amount })
 end
 
 return store

@@ -136,23 +136,34 @@ function validate.enum(names)
   end)
 end
 
---- An exact decimal, as a string: at most 18 digits before and 12 behind the point, not negative.
--- The clean value is the same text, because what is stored is text and what is computed is made from it.
----@return validate.Shape
-function validate.decimal()
-  local json = { type = "string", pattern = "^[0-9]{1,18}(\\.[0-9]{1,12})?$", examples = { "0.0120" } }
+local function decimal(json, pattern, says)
   return validate.shape(json, function(value, pointer, faults)
     if type(value) ~= "string" then
       return fault(faults, pointer, 'must be a decimal as a string, such as "0.0120"')
     end
-    local whole, places = value:match("^(%d+)%.?(%d*)$")
+    local whole, places = value:match(pattern)
     if not whole or value:sub(-1) == "." then
-      return fault(faults, pointer, "must be a decimal number, not negative, without exponent")
+      return fault(faults, pointer, says)
     elseif #whole > 18 or #places > 12 then
       return fault(faults, pointer, "must have at most 18 digits before the point and 12 behind it")
     end
     return value
   end)
+end
+
+--- An exact decimal, as a string: at most 18 digits before and 12 behind the point, not negative.
+-- The clean value is the same text, because what is stored is text and what is computed is made from it.
+---@return validate.Shape
+function validate.decimal()
+  local json = { type = "string", pattern = "^[0-9]{1,18}(\\.[0-9]{1,12})?$", examples = { "0.0120" } }
+  return decimal(json, "^(%d+)%.?(%d*)$", "must be a decimal number, not negative, without exponent")
+end
+
+--- The same, which may be below zero.
+---@return validate.Shape
+function validate.signed_decimal()
+  local json = { type = "string", pattern = "^-?[0-9]{1,18}(\\.[0-9]{1,12})?$", examples = { "-1.50" } }
+  return decimal(json, "^%-?(%d+)%.?(%d*)$", "must be a decimal number without exponent")
 end
 
 --- A time of day, "08:30".

@@ -2,6 +2,8 @@
 local permissions = {}
 
 local MEANING <const> = {
+  ["alerts:read"] = "see alerts",
+  ["alerts:write"] = "acknowledge alerts",
   ["approvals:read"] = "see what waits for a second person, and what became of it",
   ["approvals:write"] = "approve or refuse what one may do oneself",
   ["audit:read"] = "see who did what",
@@ -23,8 +25,10 @@ local MEANING <const> = {
   ["usage:write"] = "report usage",
   ["users:read"] = "see people and their roles",
   ["users:write"] = "invite people, change and disable them, give them roles",
+  ["wallets:correct"] = "put a balance right by hand",
   ["wallets:read"] = "see wallets and their entries",
-  ["wallets:write"] = "set credit limits",
+  ["wallets:topup"] = "record money that came in, give credit",
+  ["wallets:write"] = "set credit limits, levels and automatic top-ups",
 }
 
 --- What everybody has, without being asked: to see and to look after oneself.

@@ -3,7 +3,6 @@
 -- that has policies. For all others nothing is asked. It only takes away, and where it fails it denies.
 local carried = require("policies.carried")
 local catalog = require("catalog.service")
-local charging = require("charging.service")
 local errors = require("core.errors")
 local identity = require("identity.service")
 local rights = require("users.rights")
@@ -11,6 +10,7 @@ local sessions = require("sessions.service")
 local store = require("policies.store")
 local users = require("users.service")
 local v = require("core.validate")
+local wallets = require("wallets.service")
 
 local service = {}
 
@@ -30,7 +30,7 @@ local STALE <const> = {
 -- Whose is what a path names?
 local FIND <const> = {
   co = identity.company, deck = catalog.deck, key = identity.key, rol = rights.role, usr = users.user,
-  wal = charging.wallet,
+  wal = wallets.wallet,
 }
 
 local function denial(reason)

@@ -237,6 +237,10 @@ function tg.decimal.tointeger(a) end
 ---@return boolean
 function tg.decimal.is_decimal(x) end
 
+--- The calendar that rules have (types/caps.lua): local time, days, months and billing periods.
+---@type tg.CapCalendar
+tg.calendar = nil
+
 ---@class tg.Currency
 ---@field code string  "USD"
 ---@field places integer  of its minor unit, 0 … 4

@@ -10,20 +10,20 @@ roles.BUILT_IN = {
     says = "Prices, decks, wallets and companies below.",
     permissions = {
       "companies:read", "companies:write", "rate_decks:*", "wallets:*", "usage:read", "calls:read", "users:read",
-      "approvals:*",
+      "approvals:*", "alerts:*",
     },
   },
   finance = {
     says = "Money: wallets and usage.",
-    permissions = { "companies:read", "wallets:*", "usage:read", "calls:read" },
+    permissions = { "companies:read", "wallets:*", "usage:read", "calls:read", "alerts:*" },
   },
   analyst = {
     says = "Reads figures and changes nothing.",
-    permissions = { "companies:read", "usage:read", "calls:read", "wallets:read", "rate_decks:read" },
+    permissions = { "companies:read", "usage:read", "calls:read", "wallets:read", "rate_decks:read", "alerts:read" },
   },
   supervisor = {
     says = "Looks after the agents: people and calls.",
-    permissions = { "companies:read", "users:read", "usage:read", "calls:read", "calls:stop" },
+    permissions = { "companies:read", "users:read", "usage:read", "calls:read", "calls:stop", "alerts:read" },
   },
   agent = { says = "Takes calls.", permissions = {} },
   rule_editor = { says = "Writes rules and tries them.", permissions = { "rules:read", "rules:write", "usage:read" } },
@@ -31,7 +31,7 @@ roles.BUILT_IN = {
     says = "Sees everything, changes nothing.",
     permissions = {
       "companies:read", "api_keys:read", "users:read", "roles:read", "rate_decks:read", "usage:read", "calls:read",
-      "wallets:read", "rules:read", "audit:read", "approvals:read",
+      "wallets:read", "rules:read", "audit:read", "approvals:read", "alerts:read",
     },
   },
 }

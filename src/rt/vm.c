@@ -16,6 +16,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "rt/caps.h"
 #include "rt/json.h"
 #include "rt/num.h"
 #include "rt/stuck.h"
@@ -153,6 +154,12 @@ static int open_decimal(lua_State *L)
     return 1;
 }
 
+static int open_calendar(lua_State *L)
+{
+    tg_caps_push_calendar(L);
+    return 1;
+}
+
 static int open_json(lua_State *L)
 {
     tg_json_open(L);
@@ -161,20 +168,12 @@ static int open_json(lua_State *L)
 
 static void open_tg(lua_State *L, const struct tg_vm_lib *libs)
 {
-    static const luaL_Reg own[] = {{"cache", tg_api_open_cache},
-                                   {"crypto", tg_api_open_crypto},
-                                   {"db", tg_api_open_db},
-                                   {"decimal", open_decimal},
-                                   {"http", tg_api_open_http},
-                                   {"id", tg_api_open_id},
-                                   {"json", open_json},
-                                   {"log", tg_api_open_log},
-                                   {"metrics", tg_api_open_metrics},
-                                   {"money", tg_api_open_money},
-                                   {"rules", tg_api_open_rules},
-                                   {"redis", tg_api_open_redis},
-                                   {"time", tg_api_open_time},
-                                   {NULL, NULL}};
+    static const luaL_Reg own[] = {
+        {"cache", tg_api_open_cache},     {"calendar", open_calendar},  {"crypto", tg_api_open_crypto},
+        {"db", tg_api_open_db},           {"decimal", open_decimal},    {"http", tg_api_open_http},
+        {"id", tg_api_open_id},           {"json", open_json},          {"log", tg_api_open_log},
+        {"metrics", tg_api_open_metrics}, {"money", tg_api_open_money}, {"rules", tg_api_open_rules},
+        {"redis", tg_api_open_redis},     {"time", tg_api_open_time},   {NULL, NULL}};
     lua_newtable(L);
     for (const luaL_Reg *lib = own; lib->name != NULL; lib++) {
         lua_pushcfunction(L, lib->func);

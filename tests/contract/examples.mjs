@@ -26,10 +26,11 @@ const withBody = doc.operations.filter((o) => o.operation.requestBody).sort((a, 
 for (const o of withBody)
   for (const [type, media] of Object.entries(o.operation.requestBody.content)) {
     if (media.example === undefined || /ndjson/.test(type)) continue;
-    const path = o.path.replace(/\{\w+\}/, () => {
-      const parameter = o.operation.parameters.find((p) => p.in === "path");
-      return last.get(/^\^([a-z]+)_/.exec(parameter.schema.pattern ?? "")?.[1] ?? parameter.name) ?? "none";
-    });
+    const parameter = o.operation.parameters.find((p) => p.in === "path");
+    const kind = parameter && (/^\^([a-z]+)_/.exec(parameter.schema.pattern ?? "")?.[1] ?? parameter.name);
+    if (kind && !last.has(kind)) // nothing has shown one: the list that the path begins with does
+      remember(await (await fetch(url + o.path.split("/{")[0], { headers: { authorization: `Bearer ${key}` } })).text());
+    const path = o.path.replace(/\{\w+\}/, () => last.get(kind) ?? "none");
     const body = typeof media.example === "string" ? media.example : JSON.stringify(media.example);
     const headers = { authorization: `Bearer ${key}`, "content-type": type };
     const response = await fetch(url + path, { method: o.method, headers, body });

@@ -132,7 +132,7 @@ limit() { # of the debtor's wallet
 make_key treasurer '["wallets:*", "approvals:*"]' && treasurer=$made
 post "/v1/wallets/$wallet/credit-limit" '{"amount": "250.50"}'
 is "$status $(json '[.operation, .flow, .input]') $(limit)" \
-    '202 ["charging.change_credit_limit","credit_limit",{"amount":"250.50"}] 0' "credit waits for a second person"
+    '202 ["wallets.change_credit_limit","credit_limit",{"amount":"250.50"}] 0' "credit waits for a second person"
 id=$(field .id)
 key=$second approve "$id"
 problem 403 denied "who has nothing to do with money does not give it"

@@ -52,7 +52,7 @@ key=$platform_key
 # Everything that a refused request must not change; a key's last use is its own business.
 sums() {
     sql "SELECT table_name FROM information_schema.tables WHERE table_schema = '$database' ORDER BY 1" |
-        grep -vE '^(api_keys|audit_log|audit_chain|jobs|cron|rule_nodes|rule_calls)$' | while read -r table; do sql "CHECKSUM TABLE $table"; done
+        grep -vE '^(api_keys|audit_log|audit_chain|jobs|cron|outbox|rule_nodes|rule_calls)$' | while read -r table; do sql "CHECKSUM TABLE $table"; done
     sql "SELECT HEX(id), revoked_at, name, permissions FROM api_keys ORDER BY id"
     sql "SELECT HEX(id) FROM audit_log WHERE outcome = 'done' ORDER BY id"
 }

@@ -289,6 +289,19 @@ fake.time = {
   end,
 }
 
+-- calendar: of UTC only ----------------------------------------------------------------------------
+
+fake.calendar = {
+  date = function(us, zone)
+    assert(zone == "UTC", "the stand-in knows UTC only")
+    return os.date("!%Y-%m-%d", us // 1000000)
+  end,
+  start_of_day = function(day, zone)
+    assert(zone == "UTC", "the stand-in knows UTC only")
+    return (fake.time.parse(day .. "T00:00:00Z"))
+  end,
+}
+
 -- decimal: 12 places in one integer, so up to nine millions ----------------------------------------
 
 local SCALE <const> = 1000000000000

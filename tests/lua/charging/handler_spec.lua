@@ -151,37 +151,3 @@ describe("requests about usage", function()
     assert.same({ amount = "0.5", currency = "USD" }, body.totals[1].amount)
   end)
 end)
-
-describe("requests about wallets", function()
-  after_each(script.finish)
-
-  it("show what there is and what may be spent", function()
-    script.expect("wallet", {
-      id = ids.wallet, company = ids.child, currency = "USD", balance = tg.decimal.new("-9.5"), version = 3,
-      credit_limit = tg.decimal.new(10), available = tg.decimal.new("0.5"), created_at = 0,
-    })
-    local _, body = handler.wallet(script.request({ params = { id = ids.wallet } }))
-    assert.same({ amount = "-9.5", currency = "USD" }, body.balance)
-    assert.same({ amount = "0.5", currency = "USD" }, body.available)
-  end)
-
-  it("show entries newest first, by cursor", function()
-    local entry = tg.id.new("ent")
-    local wallet = { id = ids.wallet, company = ids.child, currency = "USD" }
-    local row = {
-      id = entry, kind = "usage.charged", amount = tg.decimal.new(-1), balance_after = tg.decimal.new(-1),
-      currency = "USD", event_count = 7, description = "", created_at = 0,
-    }
-    script.expect("wallet", wallet)
-    script.expect("entries", { row, row })
-    local query = { limit = "1" }
-    local _, first = handler.entries(script.request({ params = { id = ids.wallet }, query = query }))
-    assert.equal("-1", first.data[1].amount.amount)
-    query.cursor = first.next_cursor
-    script.expect("wallet", wallet)
-    script.expect("entries", {}, nil, function(args)
-      assert.equal(entry, args.before)
-    end)
-    handler.entries(script.request({ params = { id = ids.wallet }, query = query }))
-  end)
-end)

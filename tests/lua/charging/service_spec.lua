@@ -138,14 +138,3 @@ describe("a summary", function()
     end
   end)
 end)
-
-describe("a wallet", function()
-  after_each(script.finish)
-
-  it("shows its entries only to who sees the wallet", function()
-    script.expect("wallet", nil)
-    local rows, err = service.entries(ids.wallet, { limit = 3 })
-    assert.is_nil(rows)
-    assert.equal("not_found", err.code)
-  end)
-end)

@@ -1,5 +1,5 @@
 local script = require("helper")
-local service = require("charging.service")
+local service = require("wallets.service")
 
 local ids = script.ids
 
@@ -32,10 +32,10 @@ describe("a credit limit", function()
 
   it("is not a company's own to set, but a platform's", function()
     expect_wallet({ id = ids.own, depth = 0, parent = ids.child })
-    local _, err = service.creditable(ids.wallet)
+    local _, err = service.from_above(ids.wallet, "credit limit")
     assert.equal("denied", err.code)
     expect_wallet({ id = ids.own, depth = 0 })
-    assert(service.creditable(ids.wallet))
+    assert(service.from_above(ids.wallet, "credit limit"))
   end)
 
   it("of a wallet that is not there is nobody's", function()

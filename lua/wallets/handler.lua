@@ -1,0 +1,175 @@
+--- Requests about wallets.
+local approvals = require("approvals.service")
+local operations = require("operations.service")
+local page = require("core.page")
+local request = require("core.request")
+local schema = require("wallets.schema")
+local service = require("wallets.service")
+local show = require("wallets.show")
+local show_approval = require("approvals.show")
+local v = require("core.validate")
+
+local handler = {}
+
+local function by_id(row)
+  return { row.id }
+end
+
+-- A list that belongs to a wallet.
+local function listing(fields, prefix, read, show_one)
+  return function(req)
+    local id, err = v.path_id(req.params.id, "wal", "wallet")
+    if not id then
+      return nil, err
+    end
+    local query, limit = request.list(req, fields, { prefix })
+    if not query then
+      return nil, limit
+    end
+    local rows
+    rows, err = read(id, query)
+    if not rows then
+      return nil, err
+    end
+    return 200, page.answer(rows, limit, show_one, by_id)
+  end
+end
+
+--- GET /v1/wallets
+function handler.wallets(req)
+  local query, limit = request.list(req, schema.wallet_list, { "wal" })
+  if not query then
+    return nil, limit
+  end
+  local rows, err = service.wallets(query)
+  if not rows then
+    return nil, err
+  end
+  return 200, page.answer(rows, limit, show.wallet, by_id)
+end
+
+--- GET /v1/wallets/{id}
+function handler.wallet(req)
+  local id, err = v.path_id(req.params.id, "wal", "wallet")
+  if not id then
+    return nil, err
+  end
+  local wallet
+  wallet, err = service.wallet(id)
+  if not wallet then
+    return nil, err
+  end
+  return 200, show.wallet(wallet)
+end
+
+--- GET /v1/wallets/{id}/entries
+handler.entries = listing(schema.entry_list, "ent", service.entries, show.entry)
+
+--- GET /v1/wallets/{id}/credits
+handler.credits = listing(schema.credit_list, "crd", service.credits, show.credit)
+
+-- The id of the wallet and the body of a request that is the seller's to make: what is not there, or not theirs, is
+-- told before the body is looked at.
+local function from_above(req, what, shape)
+  local id, err = v.path_id(req.params.id, "wal", "wallet")
+  local wallet, input
+  if id then
+    wallet, err = service.from_above(id, what)
+  end
+  if wallet then
+    input, err = request.body(req, shape)
+  end
+  return input and id, input or err
+end
+
+--- POST /v1/wallets/{id}/credit-limit
+function handler.change_credit_limit(req)
+  local id, input = from_above(req, "credit limit", schema.credit_limit)
+  if not id then
+    return nil, input
+  end
+  local decision, reason = approvals.ask({
+    operation = "wallets.change_credit_limit", flow = "credit_limit", object = id, input = input,
+  }, "wallets:write", req.principal.actor)
+  if not decision then
+    return nil, reason
+  elseif decision ~= true then
+    return 202, show_approval(decision), { location = "/v1/approvals/" .. decision.id }
+  end
+  local wallet, err = service.change_credit_limit(id, input.amount, reason)
+  if not wallet then
+    return nil, err
+  end
+  return 200, show.wallet(wallet)
+end
+
+local function show_moved(moved)
+  return { entry = show.entry(moved.entry), wallet = show.wallet(moved.wallet) }
+end
+
+--- POST /v1/wallets/{id}/topups
+function handler.top_up(req)
+  local id, input = from_above(req, "money", schema.topup)
+  if not id then
+    return nil, input
+  end
+  return operations.once(req, "POST /v1/wallets/" .. id .. "/topups", function(record)
+    local moved, err = service.top_up(id, input, function(tx, made)
+      return record(tx, 201, show_moved(made))
+    end)
+    if not moved then
+      return nil, err
+    end
+    return 201, show_moved(moved)
+  end)
+end
+
+local function show_given(given)
+  return { credit = show.credit(given.credit), wallet = show.wallet(given.wallet) }
+end
+
+--- POST /v1/wallets/{id}/credits
+function handler.give_credit(req)
+  local id, input = from_above(req, "credit", schema.credit)
+  if not id then
+    return nil, input
+  end
+  return operations.once(req, "POST /v1/wallets/" .. id .. "/credits", function(record)
+    local given, err = service.give_credit(id, input, function(tx, made)
+      return record(tx, 201, show_given(made))
+    end)
+    if not given then
+      return nil, err
+    end
+    return 201, show_given(given)
+  end)
+end
+
+--- POST /v1/wallets/{id}/corrections
+function handler.correct(req)
+  local id, input = from_above(req, "correction", schema.correction)
+  if not id then
+    return nil, input
+  end
+  return operations.once(req, "POST /v1/wallets/" .. id .. "/corrections", function(record)
+    local decision, reason = approvals.ask({
+      operation = "wallets.correct", flow = "wallet_correction", object = id, input = input,
+    }, "wallets:correct", req.principal.actor, function(tx, row)
+      return record(tx, 202, show_approval(row))
+    end)
+    if not decision then
+      return nil, reason
+    elseif decision ~= true then
+      return 202, show_approval(decision), { location = "/v1/approvals/" .. decision.id }
+    end
+    local moved, err = service.correct(id, input, reason, function(tx, made)
+      return record(tx, 200, show_moved(made))
+    end)
+    if not moved then
+      return nil, err
+    end
+    return 200, show_moved(moved)
+  end)
+end
+
+return handler
