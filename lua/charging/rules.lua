@@ -247,7 +247,8 @@ local function expected_price(meters, input, at_us, cap)
   end
 end
 
---- Seconds of the call that are paid for, and their price; nil, nil and a result of rating when there is no price.
+--- Seconds of the call that are paid for, their price, and the result of rating them, if they are rated; nil, nil and
+-- the result when there is no price.
 local function rate(input, limit_s, debited, cap)
   local lib, has_seconds, others = cap.lib.pricing, meters_of(input)
   local at_us = input.answered_at or input.call.at
@@ -268,7 +269,7 @@ local function rate(input, limit_s, debited, cap)
   elseif has_deck(input.plan) then -- else a price pack may bill more seconds than there are
     seconds = math.max(seconds, result.billed_s)
   end
-  return seconds, total
+  return seconds, total, result
 end
 
 --- The row that prices the call when the slice begins, for whoever asks what a minute costs; empty without a deck.
@@ -288,19 +289,21 @@ end
 local function quote(input, cap)
   local used_s, requested_s = input.used_s or 0, input.requested_s or 60
   local debited = cap.decimal.new(input.debited or 0)
-  local max_s, price, fault = rate(input, used_s + requested_s, debited, cap)
+  local max_s, price, result = rate(input, used_s + requested_s, debited, cap)
   if max_s == nil then
-    return grant_nothing(input, fault.status == "blocked" and "blocked" or "no_rate", fault.error or fault.status, cap)
+    local status = result.status == "blocked" and "blocked" or "no_rate"
+    return grant_nothing(input, status, result.error or result.status, cap)
   elseif max_s <= used_s then
     return grant_nothing(input, "insufficient_funds", nil, cap)
   end
-  local row = row_of(input, cap)
+  local row, after = row_of(input, cap), input.state and result or {}
   local granted_s, final = max_s - used_s, max_s < used_s + requested_s
   return {
     status = "quoted", prefix = row.prefix, per_minute = row.per_minute, connect_fee = row.connect_fee,
     initial_s = row.initial_s, increment_s = row.increment_s, granted_s = granted_s, max_s = max_s,
     renew_in_s = final and granted_s or math.min(granted_s, math.max(1, requested_s * 3 // 4)), final = final,
     hold = cap.decimal.max(price - debited, 0),
+    counter_s = after.counter_s, bundles = after.bundles, meters = after.meters,
   }
 end
 
@@ -372,7 +375,16 @@ local quote_cases = {
     name = "the allowance comes first",
     deck = by_second,
     input = want_quote({ available = "0.02", state = { bundles = { { id = "b", remaining_s = 50 } } } }),
-    want = { max_s = 60, hold = "0.02", final = false },
+    want = { max_s = 60, hold = "0.02", final = false, bundles = { b = 0 } },
+  },
+  {
+    name = "a tier that ends in the slice; the counter is told as it would be then",
+    deck = by_second,
+    input = want_quote({
+      plan = { tiers = { { up_to_s = 100, per_minute = "0.06" }, { per_minute = "0.03" } } },
+      state = { counter_s = 60 },
+    }),
+    want = { hold = "0.06", counter_s = 120 }, -- 0.01 + 40 × 0.001 + 20 × 0.0005
   },
   {
     name = "a minimum charge is held at once",

@@ -344,13 +344,16 @@
 ---@field [string] any
 
 ---@class charging.quote.Result
+---@field bundles? table<string, integer>  free seconds left, by id
 ---@field connect_fee? tg.Decimal
+---@field counter_s? integer  the state with the call up to max_s, as pricing.rate_usage answers it
 ---@field final boolean  the money ends with this slice
 ---@field granted_s integer  length of the slice; 0 without a quote
 ---@field hold tg.Decimal  price of the call up to max_s, less what was debited
 ---@field increment_s? integer  length of the others
 ---@field initial_s? integer  length of the first block
 ---@field max_s integer  seconds since answer that are paid for with it
+---@field meters? table<string, any>  state.meters afterwards
 ---@field per_minute? tg.Decimal  price when the slice begins
 ---@field prefix? string
 ---@field reason? string  why there is no quote, "not_e164"

@@ -7,6 +7,7 @@
 
 #include "charge/callanswer.h"
 #include "charge/callrules.h"
+#include "charge/callstate.h"
 
 #define SECOND_US INT64_C(1000000)
 #define VALIDITY_MIN_S 30 /* a grant that is shorter is waited for as long */
@@ -92,6 +93,15 @@ static void set_answered(struct tg_call *call, bool is_given, int64_t answered_a
     call->answered_at_us = answered_at_us;
 }
 
+/* The call has taken what `after` says, and keeps it. */
+static void keep_state(const struct tg_call_context *ctx, struct tg_call *call, int64_t at_us, const json_t *before,
+                       const json_t *after)
+{
+    json_t *consumed = tg_callstate_take(ctx, at_us, before, after);
+    tg_callstate_set(ctx, call, consumed);
+    json_decref(consumed);
+}
+
 static void replay(struct tg_call_step *step)
 {
     step->outcome = TG_CALL_REPLAYED;
@@ -120,6 +130,24 @@ static void open_call(const struct tg_call_context *ctx, struct tg_purse *purse,
     tg_callanswer_allow(ctx, call, quote, step);
 }
 
+/* Why there is no grant, or NULL. */
+static const char *try_to_open(const struct tg_call_context *ctx, struct tg_purse *purse, struct tg_call *call,
+                               const struct tg_call_request *request, uint32_t request_s, struct tg_call_step *step)
+{
+    json_t *before;
+    if (!tg_callstate_get(ctx, ctx->now_us, &before))
+        return "rule_denied";
+    const struct tg_call_quote quote =
+        tg_callrules_quote(ctx, call, request, request_s, tg_purse_available(purse), before, &step->met_limit);
+    if (quote.refusal == NULL) {
+        keep_state(ctx, call, ctx->now_us, before, quote.after);
+        open_call(ctx, purse, call, &quote, step);
+    }
+    json_decref(quote.after);
+    json_decref(before);
+    return quote.refusal;
+}
+
 void tg_call_authorize(const struct tg_call_context *ctx, struct tg_purse *purse, struct tg_call *call,
                        uint32_t request_s, struct tg_call_step *step)
 {
@@ -127,13 +155,8 @@ void tg_call_authorize(const struct tg_call_context *ctx, struct tg_purse *purse
     *step = (struct tg_call_step){.answer_at = ctx->out->len};
     tg_call_request_load(call, &request);
     const char *reason = tg_callrules_admit(ctx, call, &request, &step->met_limit);
-    if (reason == NULL) {
-        const struct tg_call_quote quote =
-            tg_callrules_quote(ctx, call, &request, request_s, tg_purse_available(purse), &step->met_limit);
-        reason = quote.refusal;
-        if (reason == NULL)
-            open_call(ctx, purse, call, &quote, step);
-    }
+    if (reason == NULL)
+        reason = try_to_open(ctx, purse, call, &request, request_s, step);
     if (reason != NULL)
         deny(ctx, reason, step);
     tg_call_request_deinit(&request);
@@ -162,12 +185,6 @@ static void stop(const struct tg_call_context *ctx, const char *reason, struct t
     tg_callanswer_stop(ctx, reason, TG_CALL_GRACE_S, step);
 }
 
-static void go_on(const struct tg_call_context *ctx, const struct tg_call *call, uint32_t renew_in_s, bool is_final,
-                  struct tg_call_step *step)
-{
-    tg_callanswer_continue(ctx, call, renew_in_s, is_final, step);
-}
-
 /* The rules do not say how it goes on: what was granted is used up, `rest` of its hold stays. */
 static void use_up(const struct tg_call_context *ctx, struct tg_purse *purse, struct tg_call *call,
                    struct tg_decimal rest, const char *reason, struct tg_call_step *step)
@@ -179,7 +196,7 @@ static void use_up(const struct tg_call_context *ctx, struct tg_purse *purse, st
     }
     hold(purse, call, rest, call->granted_s);
     const uint32_t left_s = call->granted_s - call->used_s;
-    go_on(ctx, call, left_s > 1 ? left_s / 2 : 1, false, step);
+    tg_callanswer_continue(ctx, call, left_s > 1 ? left_s / 2 : 1, false, step);
 }
 
 /* Why the call must end whatever money there is; NULL: it need not. */
@@ -193,12 +210,14 @@ static const char *find_stop(const struct tg_call_context *ctx, const struct tg_
 /* The next slice, or the last seconds of a call that is to end: they are held for, too, where there is money. */
 static void prolong(const struct tg_call_context *ctx, struct tg_purse *purse, struct tg_call *call,
                     const struct tg_call_request *request, uint32_t request_s, struct tg_decimal rest,
-                    struct tg_call_step *step)
+                    const struct tg_rate_state *used, struct tg_call_step *step)
 {
     const char *reason = find_stop(ctx, call);
-    const struct tg_call_quote quote =
-        tg_callrules_quote(ctx, call, request, reason == NULL ? request_s : TG_CALL_GRACE_S, tg_purse_available(purse),
-                           &step->met_limit);
+    const int64_t at_us = tg_callstate_at(ctx, call);
+    struct tg_call_quote quote = tg_callrules_quote(ctx, call, request, reason == NULL ? request_s : TG_CALL_GRACE_S,
+                                                    tg_purse_available(purse), used->before, &step->met_limit);
+    keep_state(ctx, call, at_us, used->before, quote.refusal == NULL ? quote.after : used->after);
+    json_decref(quote.after);
     if (quote.refusal != NULL && reason == NULL && strcmp(quote.refusal, "insufficient_funds") != 0) {
         use_up(ctx, purse, call, rest, quote.refusal, step);
         return;
@@ -210,9 +229,26 @@ static void prolong(const struct tg_call_context *ctx, struct tg_purse *purse, s
     if (reason == NULL)
         reason = quote.refusal;
     if (reason == NULL)
-        go_on(ctx, call, quote.renew_in_s, quote.is_final, step);
+        tg_callanswer_continue(ctx, call, quote.renew_in_s, quote.is_final, step);
     else
         stop(ctx, reason, step);
+}
+
+/* Charges what was used; false: nobody knows what that costs. */
+static bool charge_used(const struct tg_call_context *ctx, struct tg_purse *purse, struct tg_call *call,
+                        const struct tg_call_request *request, struct tg_rate_state *used, struct tg_decimal *rest_r,
+                        struct tg_call_step *step)
+{
+    struct tg_decimal price, debit;
+    if (!tg_callrules_price(ctx, call, request, used, &price, &step->met_limit) ||
+        !find_debit(purse, call, price, &debit))
+        return false;
+    if (tg_decimal_is_negative(debit)) /* a tier that others have made cheaper meanwhile: the end evens it out */
+        debit = tg_decimal_zero;
+    *rest_r = minus(call->held, debit);
+    pay(purse, call, debit, step);
+    call->debited = plus(call->debited, debit);
+    return true;
 }
 
 /* What the renewal says of the call; what was said once is not taken back. */
@@ -230,27 +266,26 @@ void tg_call_renew(const struct tg_call_context *ctx, struct tg_purse *purse, st
                    const struct tg_call_renewal *renewal, struct tg_call_step *step)
 {
     struct tg_call_request request;
-    struct tg_decimal price, debit;
+    struct tg_decimal rest = call->held;
+    json_t *before = NULL;
     *step = (struct tg_call_step){.answer_at = ctx->out->len};
     if (answer_known(ctx, call, renewal->seq, step))
         return;
     step->outcome = TG_CALL_CHANGED;
     take_report(ctx, call, renewal);
     tg_call_request_load(call, &request);
-    if (tg_callrules_price(ctx, call, &request, call->used_s, &price, &step->met_limit) &&
-        find_debit(purse, call, price, &debit)) {
-        if (tg_decimal_is_negative(debit)) /* a tier that others have made cheaper meanwhile: the end evens it out */
-            debit = tg_decimal_zero;
-        const struct tg_decimal rest = minus(call->held, debit);
-        pay(purse, call, debit, step);
-        call->debited = plus(call->debited, debit);
+    tg_callstate_give_back(ctx, call);
+    const bool is_known = tg_callstate_get(ctx, tg_callstate_at(ctx, call), &before);
+    struct tg_rate_state used = {.before = before};
+    if (is_known && charge_used(ctx, purse, call, &request, &used, &rest, step)) {
         prolong(ctx, purse, call, &request, renewal->request_s == 0 ? TG_CALL_REQUEST_S : renewal->request_s, rest,
-                step);
+                &used, step);
     } else {
-        const struct tg_decimal rest = call->held;
         pay(purse, call, tg_decimal_zero, step);
         use_up(ctx, purse, call, rest, "rule_denied", step);
     }
+    json_decref(used.after);
+    json_decref(before);
     tg_call_request_deinit(&request);
     set_expiry(ctx, call);
     call->version++;
@@ -264,6 +299,7 @@ static void close_call(const struct tg_call_context *ctx, struct tg_purse *purse
     struct tg_call_request request;
     struct tg_decimal debit = tg_decimal_zero;
     tg_call_request_load(call, &request);
+    tg_callstate_give_back(ctx, call);
     struct tg_call_bill bill = tg_callrules_bill(ctx, call, &request, end, &step->met_limit);
     if (!bill.is_in_range || !find_debit(purse, call, bill.total, &debit)) {
         tg_callrules_park(ctx, call, "the charge is out of range", &bill);
@@ -284,6 +320,7 @@ static void close_call(const struct tg_call_context *ctx, struct tg_purse *purse
     step->rows = bill.rows;
     step->n_rows = bill.n;
     tg_callanswer_settled(ctx, call, purse, &bill, step);
+    tg_callrules_bill_deinit(&bill);
     tg_call_request_deinit(&request);
 }
 
@@ -296,11 +333,13 @@ static void report_late(const struct tg_call_context *ctx, struct tg_call *call,
     struct tg_call then = *call;
     set_answered(&then, end->has_answered_at, end->answered_at_us);
     tg_call_request_load(&then, &request);
-    const struct tg_call_bill bill = tg_callrules_bill(ctx, &then, &request, end, &step->met_limit);
+    struct tg_call_bill bill = tg_callrules_bill(ctx, &then, &request, end, &step->met_limit);
+    tg_callrules_bill_return(ctx, &bill);
     tg_call_request_deinit(&request);
     call->has_late_report = true;
     call->has_late_difference = bill.is_complete && bill.is_in_range &&
                                 tg_decimal_sub(bill.total, call->charge, &call->late_difference, &ignored) == 0;
+    tg_callrules_bill_deinit(&bill);
     call->version++;
     step->outcome = TG_CALL_LATE;
     tg_callanswer_late(ctx, end, step);

@@ -2,6 +2,7 @@
 #include "charge/callanswer.h"
 
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/jsonw.h"
@@ -130,20 +131,37 @@ static const char *object_end(const char *text, const char *limit)
     return NULL;
 }
 
-/* Copies one line of a rating, with the meter it is of: as text, since it is on the way of every call. */
+/* Where the value of a member begins, or NULL: in a text the quotes of its key would be escaped. */
+static const char *find_member(const char *line, size_t len, const char *key)
+{
+    const char *at = memmem(line, len, key, strlen(key));
+    return at == NULL ? NULL : at + strlen(key);
+}
+
+/* Copies one line of a rating, with the meter it is of: as text, since it is on the way of every call. Rows of a deck
+ * count from 1 where people read them. */
 static void write_line(struct tg_strbuf *out, const char *line, size_t len, const char *meter)
 {
-    static const char key[] = "\"meter\":"; /* in a text its quotes would be escaped */
+    static const char key[] = "\"meter\":";
     struct tg_jsonw w;
+    char *after_row = NULL;
+    const char *row = find_member(line, len, "\"row\":");
     tg_strbuf_append_char(out, '{');
-    if (memmem(line, len, key, sizeof(key) - 1) == NULL) {
+    if (find_member(line, len, key) == NULL) {
         tg_strbuf_append(out, key, sizeof(key) - 1);
         tg_jsonw_init(&w, out);
         tg_jsonw_str(&w, meter);
         if (len > 2)
             tg_strbuf_append_char(out, ',');
     }
-    tg_strbuf_append(out, line + 1, len - 1);
+    if (row != NULL) {
+        const long number = strtol(row, &after_row, 10);
+        tg_strbuf_append(out, line + 1, (size_t)(row - line) - 1);
+        tg_strbuf_printf(out, "%ld", number + 1);
+        tg_strbuf_append(out, after_row, (size_t)(line + len - after_row));
+    } else {
+        tg_strbuf_append(out, line + 1, len - 1);
+    }
 }
 
 /* The lines of a rating {"lines":[…]…} as values of the array that w is in. */

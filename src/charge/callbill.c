@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/jsonw.h"
 #include "charge/callrules.h"
+#include "charge/callstate.h"
 
 #define ROW_PREFIX "call"
 
@@ -108,17 +109,17 @@ static struct tg_usage_event make_usage(const struct tg_call_context *ctx, const
 /* --- while it runs -------------------------------------------------------------------------------------------------- */
 
 bool tg_callrules_price(const struct tg_call_context *ctx, const struct tg_call *call,
-                        const struct tg_call_request *request, uint32_t used_s, struct tg_decimal *price_r,
+                        const struct tg_call_request *request, struct tg_rate_state *state, struct tg_decimal *price_r,
                         bool *met_limit_r)
 {
     *price_r = tg_decimal_zero;
-    if (!request->has_seconds || used_s == 0)
+    if (!request->has_seconds || call->used_s == 0)
         return true;
-    const struct tg_call_end end = {.status = "answered", .duration_ms = (int64_t)used_s * 1000};
+    const struct tg_call_end end = {.status = "answered", .duration_ms = (int64_t)call->used_s * 1000};
     struct tg_usage_event event = make_seconds(ctx, call, request, &end);
     event.properties = write_properties(ctx, call, request, &end, &event.properties_len);
     const size_t len = ctx->out->len;
-    *met_limit_r |= !tg_rate_usage(ctx->rules, ctx->plan, &event, NULL, ctx->out);
+    *met_limit_r |= !tg_rate_usage(ctx->rules, ctx->plan, &event, state, ctx->out);
     ctx->out->len = len; /* the lines are of interest at the end only */
     ctx->out->bytes[len] = '\0';
     *price_r = event.amount;
@@ -153,8 +154,26 @@ static bool is_free(const struct tg_call_row *row, const struct tg_call_end *end
     return !row->event.has_duration_ms && (strcmp(end->status, "answered") != 0 || end->duration_ms == 0);
 }
 
+/* With the state that the meters before it have left. */
+static void rate_with_state(const struct tg_call_context *ctx, struct tg_call_row *row, json_t *consumed,
+                            bool *met_limit_r)
+{
+    struct tg_usage_event *e = &row->event;
+    json_t *before;
+    struct tg_ruleset *rules = *met_limit_r ? NULL : ctx->rules; /* after a limit the set is spoilt */
+    if (!tg_callstate_get(ctx, e->event_time_us, &before))
+        rules = NULL;
+    struct tg_rate_state state = {.before = before};
+    *met_limit_r |= !tg_rate_usage(rules, ctx->plan, e, &state, ctx->out);
+    json_t *took = tg_callstate_take(ctx, e->event_time_us, before, state.after);
+    if (took != NULL)
+        json_array_append_new(consumed, took);
+    json_decref(state.after);
+    json_decref(before);
+}
+
 static void rate_row(const struct tg_call_context *ctx, const struct tg_call_end *end, struct tg_call_row *row,
-                     bool *met_limit_r)
+                     json_t *consumed, bool *met_limit_r)
 {
     struct tg_usage_event *e = &row->event;
     row->rating_at = ctx->out->len;
@@ -163,8 +182,7 @@ static void rate_row(const struct tg_call_context *ctx, const struct tg_call_end
         e->has_amount = true;
         set_rating(ctx, row, NULL, NULL);
     } else {
-        /* after a limit the set is spoilt: what is left fails, too */
-        *met_limit_r |= !tg_rate_usage(*met_limit_r ? NULL : ctx->rules, ctx->plan, e, NULL, ctx->out);
+        rate_with_state(ctx, row, consumed, met_limit_r);
         row->rating_len = ctx->out->len - row->rating_at;
     }
 }
@@ -187,9 +205,21 @@ static void add_row(const struct tg_call *call, struct tg_call_row *row, struct 
     bill->is_in_range &= tg_decimal_add(bill->total, row->event.amount, &bill->total, &ignored) == 0;
 }
 
+void tg_callrules_bill_deinit(struct tg_call_bill *bill)
+{
+    json_decref(bill->consumed);
+}
+
+void tg_callrules_bill_return(const struct tg_call_context *ctx, const struct tg_call_bill *bill)
+{
+    for (size_t i = json_array_size(bill->consumed); i > 0; i--)
+        tg_callstate_return(ctx, json_array_get(bill->consumed, i - 1));
+}
+
 void tg_callrules_park(const struct tg_call_context *ctx, const struct tg_call *call, const char *reason,
                        struct tg_call_bill *bill)
 {
+    tg_callrules_bill_return(ctx, bill);
     for (size_t i = 0; i < bill->n; i++) {
         bill->rows[i].event.status = TG_USAGE_FAILED;
         park(call, &bill->rows[i].event);
@@ -220,11 +250,11 @@ struct tg_call_bill tg_callrules_bill(const struct tg_call_context *ctx, const s
                                       const struct tg_call_request *request, const struct tg_call_end *end,
                                       bool *met_limit_r)
 {
-    struct tg_call_bill bill = {.is_complete = true, .is_in_range = true};
+    struct tg_call_bill bill = {.is_complete = true, .is_in_range = true, .consumed = json_array()};
     bill.rows = tg_usage_batch_alloc(ctx->arena, (1 + end->n_usage) * sizeof(*bill.rows));
     bill.n = make_rows(ctx, call, request, end, bill.rows);
     for (size_t i = 0; i < bill.n; i++) {
-        rate_row(ctx, end, &bill.rows[i], met_limit_r);
+        rate_row(ctx, end, &bill.rows[i], bill.consumed, met_limit_r);
         add_row(call, &bill.rows[i], &bill);
     }
     return bill;

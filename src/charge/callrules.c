@@ -6,6 +6,7 @@
 #include <lauxlib.h>
 
 #include "base/log.h"
+#include "charge/ratestate.h"
 #include "rt/num.h"
 
 #define FRAUD_SCORE_MAX 100
@@ -54,6 +55,7 @@ struct question {
     uint32_t request_s;
     struct tg_decimal available;
     const char *number; /* of tg_call_digits */
+    const json_t *before;
     void *answer;
 };
 
@@ -237,6 +239,7 @@ static void push_quote(lua_State *L, void *arg)
     lua_setfield(L, -2, "debited");
     tg_num_push(L, q->available);
     lua_setfield(L, -2, "available");
+    set_json(L, "state", q->before);
 }
 
 static const char *refusal_of(const char *status)
@@ -279,7 +282,6 @@ static int read_quote(lua_State *L, int index, void *arg, struct tg_err *err_r)
 {
     struct question *q = arg;
     struct tg_call_quote *quote = q->answer;
-    (void)err_r;
     lua_getfield(L, index, "status");
     quote->refusal = refusal_of(luaL_checkstring(L, -1));
     if (quote->refusal != NULL)
@@ -295,15 +297,17 @@ static int read_quote(lua_State *L, int index, void *arg, struct tg_err *err_r)
         return luaL_error(L, "the hold is out of range");
     if (quote->max_s <= q->call->used_s || tg_decimal_cmp(quote->hold, q->available) > 0)
         quote->refusal = "insufficient_funds";
-    return 0;
+    if (quote->refusal == NULL && q->before != NULL)
+        quote->after = tg_ratestate_read(L, index, q->before, err_r);
+    return quote->refusal == NULL && q->before != NULL && quote->after == NULL ? -1 : 0;
 }
 
 struct tg_call_quote tg_callrules_quote(const struct tg_call_context *ctx, const struct tg_call *call,
                                         const struct tg_call_request *request, uint32_t request_s,
-                                        struct tg_decimal available, bool *met_limit_r)
+                                        struct tg_decimal available, const json_t *before, bool *met_limit_r)
 {
     struct tg_call_quote quote = {.refusal = "rule_denied"};
-    struct question q = {ctx, call, request, request_s, available, NULL, &quote};
+    struct question q = {ctx, call, request, request_s, available, NULL, before, &quote};
     if (ask(ctx, "charging.quote", push_quote, read_quote, &q, met_limit_r) != 0)
         return (struct tg_call_quote){.refusal = "rule_denied"};
     return quote;

@@ -31,15 +31,17 @@ struct tg_call_quote {
     bool has_rate; /* a deck's row: */
     struct tg_decimal per_minute;
     char prefix[TG_CALL_DIGITS_SIZE];
+    json_t *after; /* the state with the call up to max_s; the caller's, NULL: it does not matter */
 };
-/* The next slice, after call->used_s seconds and call->debited. */
+/* The next slice, after call->used_s seconds and call->debited. before: the state without the call, or NULL. */
 struct tg_call_quote tg_callrules_quote(const struct tg_call_context *ctx, const struct tg_call *call,
                                         const struct tg_call_request *request, uint32_t request_s,
-                                        struct tg_decimal available, bool *met_limit_r);
+                                        struct tg_decimal available, const json_t *before, bool *met_limit_r);
 
-/* What the first used_s seconds cost; 0 when seconds are not charged. False: the rule gave no price. */
+/* What the used seconds cost (state->after is the caller's); 0 when seconds are not charged. False: the rule gave no
+ * price. */
 bool tg_callrules_price(const struct tg_call_context *ctx, const struct tg_call *call,
-                        const struct tg_call_request *request, uint32_t used_s, struct tg_decimal *price_r,
+                        const struct tg_call_request *request, struct tg_rate_state *state, struct tg_decimal *price_r,
                         bool *met_limit_r);
 
 struct tg_call_bill { /* a row a meter */
@@ -48,12 +50,17 @@ struct tg_call_bill { /* a row a meter */
     struct tg_decimal total;
     bool is_complete; /* every meter that is billable has a price */
     bool is_in_range; /* else total is none */
+    json_t *consumed; /* a list: what each of them took of the state */
 };
-/* The call as it ended. Of seconds that cannot be priced now what was debited stays the amount. */
+/* The call as it ended, one meter after the other. Of seconds that cannot be priced now what was debited stays the
+ * amount. */
 struct tg_call_bill tg_callrules_bill(const struct tg_call_context *ctx, const struct tg_call *call,
                                       const struct tg_call_request *request, const struct tg_call_end *end,
                                       bool *met_limit_r);
 
+void tg_callrules_bill_deinit(struct tg_call_bill *bill);
+/* Takes nothing of the state after all. */
+void tg_callrules_bill_return(const struct tg_call_context *ctx, const struct tg_call_bill *bill);
 /* All of it waits for review, and only what was debited is charged. */
 void tg_callrules_park(const struct tg_call_context *ctx, const struct tg_call *call, const char *reason,
                        struct tg_call_bill *bill);

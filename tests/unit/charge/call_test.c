@@ -239,7 +239,7 @@ TEST(settle_charges_the_call_once_and_answers_for_ever)
     snprintf(first, sizeof(first), "%s", settle(&live, 61000, "answered"));
     is_str(first, "{\"call_id\":\"c-1\",\"charge\":{\"amount\":\"0.024\",\"currency\":\"USD\"},"
                   "\"lines\":[{\"meter\":\"call.seconds\",\"kind\":\"usage\",\"from_s\":0,\"seconds\":120,"
-                  "\"prefix\":\"44\",\"row\":0,\"per_minute\":\"0.012\",\"amount\":\"0.024\"}],"
+                  "\"prefix\":\"44\",\"row\":1,\"per_minute\":\"0.012\",\"amount\":\"0.024\"}],"
                   "\"wallet\":{\"balance\":{\"amount\":\"0.976\",\"currency\":\"USD\"},"
                   "\"held\":{\"amount\":\"0\",\"currency\":\"USD\"},"
                   "\"available\":{\"amount\":\"0.976\",\"currency\":\"USD\"}}}");
