@@ -106,3 +106,59 @@ function tg.decks.lookup(deck_id, version, digits, at_us) end
 ---@return tg.Deck? deck
 ---@return tg.Err? err
 function tg.decks.get(deck_id, version) end
+
+---@class tg.calls
+tg.calls = {}
+
+--- Live calls: holds money, charges what was used. Each waits; its answer is JSON as it is kept with the call, ready to be
+--- sent: a repeat gets the same bytes (the boolean says that it is one). Errors: input (err.pointer), not_found, conflict
+--- (err.type "call_exists"), busy, upstream (nothing happened), uncertain (send it again).
+
+---@class tg.calls.Authorize
+---@field company string?  co_…, the principal's or one below; nil: the principal's
+---@field call_id string  the caller's name for the call, at most 200 bytes
+---@field from string?
+---@field to string  the called number
+---@field direction string?
+---@field agent_id string?
+---@field meters string[]?  nil: call.seconds
+---@field properties string?  a JSON object
+---@field request_seconds integer?
+
+---@param call tg.calls.Authorize
+---@return string? answer {"decision": "allow", …} or {"decision": "deny", "reason"}
+---@return boolean|tg.Err is_replay_or_err
+function tg.calls.authorize(call) end
+
+---@class tg.calls.Renew
+---@field company string?
+---@field call_id string
+---@field seq integer  from 1, growing
+---@field answered_at integer?  µs
+---@field elapsed_seconds integer  since the answer, in all
+---@field request_seconds integer?
+
+---@param call tg.calls.Renew
+---@return string? answer {"decision": "continue", …} or {"decision": "stop", …}
+---@return boolean|tg.Err is_replay_or_err
+function tg.calls.renew(call) end
+
+---@class tg.calls.Settle
+---@field company string?
+---@field call_id string
+---@field answered_at integer?  µs
+---@field duration_ms integer
+---@field status string  "answered", "busy", "no_answer", …
+---@field usage {meter: string, quantity: tg.Decimal|string|integer, provider_cost: {amount: string, currency: string}?}[]?  of the other meters
+---@field properties string?  a JSON object, over those of the request
+
+---@param call tg.calls.Settle
+---@return string? answer {"call_id", "charge", "lines", "wallet", …}
+---@return boolean|tg.Err is_replay_or_err
+function tg.calls.settle(call) end
+
+--- Ends calls whose time is over, at most 1000. Needs no principal; who is not due (any more) stays.
+---@param calls {company: string, call_id: string}[]
+---@return integer? ended
+---@return tg.Err? err
+function tg.calls.expire(calls) end

@@ -28,6 +28,7 @@ struct tg_batch *tg_batch_new(struct tg_sqlconn *conn, struct tg_deckstore *deck
     b->decks = decks;
     b->get_rules = rules;
     b->rules_arg = rules_arg;
+    b->arena = tg_usage_batch_new();
     tg_strbuf_init(&b->json, LIST_MAX);
     tg_strbuf_init(&b->ratings, RATINGS_MAX);
     return b;
@@ -36,10 +37,19 @@ struct tg_batch *tg_batch_new(struct tg_sqlconn *conn, struct tg_deckstore *deck
 /* Forgets the attempt; keeps the memory for the next. */
 static void reset(struct tg_batch *b)
 {
-    for (size_t i = 0; i < b->n_companies; i++)
+    for (size_t i = 0; i < b->n_companies; i++) {
         tg_rate_plan_deinit(&b->companies[i].plan);
+        json_decref(b->companies[i].limits);
+    }
     b->n_companies = 0;
     b->n_works = 0;
+    if (b->n_calls > 0) {
+        tg_usage_batch_free(&b->arena);
+        b->arena = tg_usage_batch_new();
+    }
+    b->n_calls = 0;
+    b->n_debits = 0;
+    tg_keymap_clear(&b->call_map);
     tg_keymap_clear(&b->access);
     tg_keymap_clear(&b->company_map);
     tg_keymap_clear(&b->seen);
@@ -55,10 +65,14 @@ void tg_batch_free(struct tg_batch **batch)
     tg_keymap_deinit(&b->access);
     tg_keymap_deinit(&b->company_map);
     tg_keymap_deinit(&b->seen);
+    tg_keymap_deinit(&b->call_map);
+    tg_usage_batch_free(&b->arena);
     tg_strbuf_deinit(&b->json);
     tg_strbuf_deinit(&b->ratings);
     free(b->companies);
     free(b->works);
+    free(b->calls);
+    free(b->debits);
     free(b->values);
     free(b);
     *batch = NULL;
@@ -110,39 +124,53 @@ static void forget_answers(struct tg_batch *b)
 
 /* --- which events are to be decided ------------------------------------------------------------------------------- */
 
+static bool is_locked_out(const struct tg_batch *b, const struct tg_op *op, struct tg_id named)
+{
+    const uint32_t company = tg_batch_company_index(b, op, named);
+    return company != TG_KEYMAP_ABSENT && !b->companies[company].is_locked;
+}
+
 /* An operation waits for all its wallets: it is one transaction or none. */
 static void defer_locked_out(struct tg_batch *b)
 {
     for (size_t i = 0; i < b->n_items; i++) {
         struct tg_batch_item *item = b->items[i];
+        if (item->state != TG_BATCH_WAITING)
+            continue;
+        bool is_out = item->op->kind != TG_OP_USAGE && is_locked_out(b, item->op, item->op->call.company);
         const size_t n = tg_op_n_events(item->op);
-        for (size_t k = 0; k < n && item->state == TG_BATCH_WAITING; k++) {
+        for (size_t k = 0; k < n && !is_out; k++) {
             const struct tg_usage_event *event = tg_usage_batch_event(item->op->usage.batch, k);
-            if (event->outcome != TG_USAGE_PENDING)
-                continue;
-            const struct tg_id id = tg_batch_company_of(item, event);
-            const uint32_t company = tg_keymap_get(&b->access, item->op->caller_company.bytes, id.bytes);
-            if (company != TG_KEYMAP_ABSENT && !b->companies[company].is_locked)
-                item->state = TG_BATCH_DEFERRED;
+            is_out = event->outcome == TG_USAGE_PENDING && is_locked_out(b, item->op, event->company);
         }
+        if (is_out)
+            item->state = TG_BATCH_DEFERRED;
     }
 }
 
-static void add_work(struct tg_batch *b, uint32_t item, struct tg_usage_event *event, uint32_t company)
+struct tg_batch_work *tg_batch_work_new(struct tg_batch *b, uint32_t item, uint32_t company,
+                                        struct tg_usage_event *event)
 {
     if (b->n_works == b->works_capacity) {
         b->works_capacity = b->works_capacity == 0 ? 256 : b->works_capacity * 2;
         b->works = tg_realloc(b->works, b->works_capacity * sizeof(*b->works));
     }
+    const uint32_t index = (uint32_t)b->n_works++;
+    struct tg_batch_work *work = &b->works[index];
+    *work =
+        (struct tg_batch_work){.event = event, .item = item, .company = company, .owner = index, .call = TG_BATCH_NONE};
+    memcpy(work->body_hash, event->body_hash, sizeof(work->body_hash));
+    return work;
+}
+
+static void add_work(struct tg_batch *b, uint32_t item, struct tg_usage_event *event, uint32_t company)
+{
     struct tg_batch_company *c = &b->companies[company];
     if (c->item == NULL)
         c->item = b->items[item];
     c->is_shared |= c->item != b->items[item];
-    const uint32_t index = (uint32_t)b->n_works++;
-    struct tg_batch_work *work = &b->works[index];
-    *work = (struct tg_batch_work){.event = event, .item = item, .company = company};
-    work->owner = tg_keymap_put(&b->seen, c->id.bytes, event->dedupe, index);
-    memcpy(work->body_hash, event->body_hash, sizeof(work->body_hash));
+    struct tg_batch_work *work = tg_batch_work_new(b, item, company, event);
+    work->owner = tg_keymap_put(&b->seen, c->id.bytes, event->dedupe, work->owner);
 }
 
 static void collect_work(struct tg_batch *b)
@@ -156,8 +184,7 @@ static void collect_work(struct tg_batch *b)
             struct tg_usage_event *event = tg_usage_batch_event(item->op->usage.batch, k);
             if (event->outcome != TG_USAGE_PENDING)
                 continue;
-            const struct tg_id id = tg_batch_company_of(item, event);
-            const uint32_t company = tg_keymap_get(&b->access, item->op->caller_company.bytes, id.bytes);
+            const uint32_t company = tg_batch_company_index(b, item->op, event->company);
             if (company == TG_KEYMAP_ABSENT)
                 tg_usage_reject(item->op->usage.batch, event, "unknown_company", "/company",
                                 "there is no such company, or it is not yours or below yours");
@@ -179,10 +206,11 @@ void tg_batch_reject_conflict(struct tg_batch *b, struct tg_batch_work *work)
 static void charge(struct tg_batch *b, struct tg_batch_work *work)
 {
     struct tg_batch_company *company = &b->companies[work->company];
+    struct tg_batch_entry *entry = &company->entries[TG_BATCH_USAGE];
     struct tg_decimal charged, balance;
     struct tg_err err;
-    if (tg_decimal_add(company->charged, work->event->amount, &charged, &err) != 0 ||
-        tg_decimal_sub(company->balance, charged, &balance, &err) != 0) {
+    if (tg_decimal_add(entry->amount, work->event->amount, &charged, &err) != 0 ||
+        tg_decimal_sub(company->purse.balance, charged, &balance, &err) != 0) {
         static const char reason[] = "{\"reason\":\"the wallet's balance would leave its range\"}";
         work->event->status = TG_USAGE_FAILED;
         work->event->has_amount = false;
@@ -191,16 +219,15 @@ static void charge(struct tg_batch *b, struct tg_batch_work *work)
         tg_strbuf_append_str(&b->ratings, reason);
         return;
     }
-    company->charged = charged;
-    if (company->n_charged++ == 0)
-        company->entry_id = tg_id_new();
+    entry->amount = charged;
+    entry->n++;
     work->is_charged = true;
 }
 
 static void rate(struct tg_batch *b, struct tg_batch_work *work)
 {
     struct tg_batch_company *company = &b->companies[work->company];
-    work->rating_at = (uint32_t)b->ratings.len;
+    work->rating_at = b->ratings.len;
     const bool is_asked = company->limits_met < LIMITS_MET_MAX;
     if (!is_asked && b->rules != NULL)
         tg_ruleset_count_refused(b->rules, "pricing.rate_usage");
@@ -211,7 +238,7 @@ static void rate(struct tg_batch *b, struct tg_batch_work *work)
     work->event->outcome = TG_USAGE_ACCEPTED;
     if (work->event->has_amount && !tg_decimal_is_zero(work->event->amount))
         charge(b, work);
-    work->rating_len = (uint32_t)(b->ratings.len - work->rating_at);
+    work->rating_len = b->ratings.len - work->rating_at;
 }
 
 /* What the operation at hand may still use up. */
@@ -235,13 +262,26 @@ static bool is_spent(struct budget *budget, const struct tg_batch *b, const stru
     return budget->is_spent;
 }
 
+/* The seconds of a call that was authorized are charged by its end. */
+static bool is_settled_otherwise(struct tg_batch *b, struct tg_batch_work *work)
+{
+    if (work->call == TG_BATCH_NONE || !b->calls[work->call].exists)
+        return false;
+    if (b->calls[work->call].call.state == TG_CALL_OPEN)
+        tg_usage_reject(b->items[work->item]->op->usage.batch, work->event, "conflict", "/call_id",
+                        "this call is open: settle it");
+    else
+        work->event->outcome = TG_USAGE_DUPLICATE;
+    return true;
+}
+
 /* -1 (BUG, so that the batch is halved): too much for one transaction. */
 static int decide(struct tg_batch *b, struct tg_err *err_r)
 {
     struct budget budget = {.item = TG_BATCH_NONE};
     for (size_t i = 0; i < b->n_works; i++) {
         struct tg_batch_work *work = &b->works[i];
-        if (work->owner != i || work->is_stored)
+        if (work->owner != i || work->is_stored || work->is_of_end || is_settled_otherwise(b, work))
             continue;
         if (b->n_items > 1 && b->ratings.len > ATTEMPT_RATINGS_MAX)
             return tg_err_set(err_r, TG_ERR_BUG, "the operations have too many lines for one transaction");
@@ -277,7 +317,7 @@ static void write_answers(struct tg_batch *b)
 {
     for (size_t i = 0; i < b->n_items; i++) {
         struct tg_batch_item *item = b->items[i];
-        if (item->state != TG_BATCH_WAITING)
+        if (item->state != TG_BATCH_WAITING || item->op->kind != TG_OP_USAGE)
             continue;
         struct tg_strbuf out;
         tg_strbuf_init(&out, LIST_MAX);
@@ -308,8 +348,10 @@ static int run_steps(struct tg_batch *b, struct tg_err *err_r)
         return -1;
     defer_locked_out(b);
     collect_work(b);
-    if (tg_batch_read_stored(b, err_r) != 0)
+    tg_batch_collect_calls(b);
+    if (tg_batch_read_stored(b, err_r) != 0 || tg_batch_read_calls(b, err_r) != 0)
         return -1;
+    tg_batch_decide_calls(b);
     if (decide(b, err_r) != 0)
         return -1;
     return tg_batch_write(b, err_r);

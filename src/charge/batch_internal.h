@@ -9,19 +9,46 @@
 
 #define TG_BATCH_NONE UINT32_MAX
 
-struct tg_batch_company { /* a company whose usage is in the batch */
+struct tg_batch_entry { /* what one kind of operation takes from one company in the batch */
+    struct tg_decimal amount;
+    uint32_t n; /* how many rows it stands for; 0: there is none */
+    struct tg_id id; /* given when all is decided */
+    struct tg_decimal balance_after;
+};
+enum { TG_BATCH_CALLS, TG_BATCH_USAGE, TG_BATCH_ENTRIES }; /* in the order in which they reach the wallet */
+struct tg_batch_company { /* a company that something in the batch is about */
     struct tg_id id, wallet;
     bool has_wallet, is_locked;
     bool is_shared; /* more than one operation brought usage of it */
+    bool is_purse_changed; /* by a call */
     char currency[4];
+    char status[16]; /* "active", "suspended", "closed" */
+    json_t *limits; /* NULL none */
     struct tg_id deck_id;
     uint32_t deck_version; /* 0: no deck */
     struct tg_rate_plan plan;
-    struct tg_decimal balance, charged; /* before; what the batch takes */
-    uint32_t n_charged;
-    unsigned limits_met; /* by rules, with its usage */
-    struct tg_id entry_id;
+    struct tg_purse purse; /* as locked; calls take from it at once, usage when all is decided */
+    struct tg_batch_entry entries[TG_BATCH_ENTRIES];
+    unsigned limits_met; /* by rules, with its calls and usage */
     const struct tg_batch_item *item; /* that brought its first usage */
+};
+struct tg_batch_call { /* a call that an operation or a usage event names */
+    struct tg_call call;
+    uint32_t company; /* index */
+    uint8_t key[16];
+    bool exists; /* a row, or authorized in this batch */
+    bool is_new, is_changed; /* to be inserted; to be updated */
+    bool has_entry; /* its end moved money */
+    uint8_t request_hash[16];
+    struct tg_id plan_id, deck_id; /* what it is priced with, like the bundle */
+    uint32_t deck_version; /* 0: no deck */
+    uint8_t bundle[32];
+    int64_t counted;
+    struct tg_text authorize_answer, late_report;
+};
+struct tg_batch_debit { /* by a renewal */
+    uint32_t call, seq;
+    struct tg_decimal amount;
 };
 struct tg_batch_work { /* one event to decide */
     struct tg_usage_event *event;
@@ -30,7 +57,9 @@ struct tg_batch_work { /* one event to decide */
     bool is_stored; /* a row with this key is in the database */
     uint8_t body_hash[16]; /* of an owner: of the delivery that came first, stored or its own */
     bool is_charged;
-    uint32_t rating_at, rating_len; /* in ratings */
+    size_t rating_at, rating_len; /* in ratings */
+    uint32_t call; /* that it is a row of, or that it names; TG_BATCH_NONE */
+    bool is_of_end; /* a row that the end of its call makes */
 };
 
 struct tg_batch {
@@ -52,8 +81,14 @@ struct tg_batch {
     size_t n_companies, companies_capacity;
     struct tg_batch_work *works;
     size_t n_works, works_capacity;
+    struct tg_keymap call_map; /* (company, key) → index of calls */
+    struct tg_batch_call *calls;
+    size_t n_calls, calls_capacity;
+    struct tg_batch_debit *debits;
+    size_t n_debits, debits_capacity;
+    struct tg_usage_batch *arena; /* texts of calls, rows that their ends make */
     struct tg_strbuf json; /* the list that the running statement takes */
-    struct tg_strbuf ratings; /* JSON of all that was rated */
+    struct tg_strbuf ratings; /* JSON of all that was rated, answers about calls */
     struct tg_dbval *values; /* of a bulk write */
     size_t values_capacity;
 };
@@ -65,14 +100,33 @@ int tg_batch_read_companies(struct tg_batch *b, struct tg_err *err_r) TG_MUST_CH
 int tg_batch_make_wallets(struct tg_batch *b, struct tg_err *err_r) TG_MUST_CHECK;
 int tg_batch_lock_wallets(struct tg_batch *b, struct tg_err *err_r) TG_MUST_CHECK;
 int tg_batch_read_stored(struct tg_batch *b, struct tg_err *err_r) TG_MUST_CHECK;
+/* Lists for a statement: ["hex", …], each of one or two times 16 bytes. */
+void tg_batch_list_begin(struct tg_batch *b);
+void tg_batch_list_add(struct tg_batch *b, const uint8_t *first, const uint8_t *second);
+/* False: it is empty. */
+bool tg_batch_list_end(struct tg_batch *b, struct tg_dbval *list_r);
+struct tg_id tg_batch_id(const struct tg_dbval *cell);
+
+/* batch_call.c: calls that operations and events name, and what is decided about them. */
+void tg_batch_collect_calls(struct tg_batch *b);
+void tg_batch_decide_calls(struct tg_batch *b);
+/* batch_call_rows.c */
+int tg_batch_read_calls(struct tg_batch *b, struct tg_err *err_r) TG_MUST_CHECK;
+int tg_batch_write_calls(struct tg_batch *b, struct tg_err *err_r) TG_MUST_CHECK;
+
+/* A new work at the end of works; it owns itself. */
+struct tg_batch_work *tg_batch_work_new(struct tg_batch *b, uint32_t item, uint32_t company,
+                                        struct tg_usage_event *event);
 /* batch.c: every event has been written or rejected; decides those that repeat another and writes the answers. */
 void tg_batch_answer(struct tg_batch *b);
 /* batch_write.c */
 int tg_batch_write(struct tg_batch *b, struct tg_err *err_r) TG_MUST_CHECK;
 
 void tg_batch_reject_conflict(struct tg_batch *b, struct tg_batch_work *work);
-/* The event's company: as named, or the caller's. */
-struct tg_id tg_batch_company_of(const struct tg_batch_item *item, const struct tg_usage_event *event);
+/* The company named, zeroes: the caller's. */
+struct tg_id tg_batch_company_of(const struct tg_op *op, struct tg_id named);
+/* Index of the company that the operation may name, or TG_KEYMAP_ABSENT. */
+uint32_t tg_batch_company_index(const struct tg_batch *b, const struct tg_op *op, struct tg_id named);
 /* Room for n more values of a bulk write, from the start. */
 struct tg_dbval *tg_batch_values(struct tg_batch *b, size_t n);
 

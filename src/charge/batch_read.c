@@ -17,12 +17,17 @@
 
 static const uint8_t zeroes[16];
 
-struct tg_id tg_batch_company_of(const struct tg_batch_item *item, const struct tg_usage_event *event)
+struct tg_id tg_batch_company_of(const struct tg_op *op, struct tg_id named)
 {
-    return memcmp(event->company.bytes, zeroes, sizeof(zeroes)) == 0 ? item->op->caller_company : event->company;
+    return memcmp(named.bytes, zeroes, sizeof(zeroes)) == 0 ? op->caller_company : named;
 }
 
-static struct tg_id id_of(const struct tg_dbval *cell)
+uint32_t tg_batch_company_index(const struct tg_batch *b, const struct tg_op *op, struct tg_id named)
+{
+    return tg_keymap_get(&b->access, op->caller_company.bytes, tg_batch_company_of(op, named).bytes);
+}
+
+struct tg_id tg_batch_id(const struct tg_dbval *cell)
 {
     struct tg_id id;
     assert(cell->type == TG_DB_BYTES && cell->len == sizeof(id.bytes));
@@ -32,13 +37,13 @@ static struct tg_id id_of(const struct tg_dbval *cell)
 
 /* --- lists as JSON ------------------------------------------------------------------------------------------------ */
 
-static void list_begin(struct tg_batch *b)
+void tg_batch_list_begin(struct tg_batch *b)
 {
     tg_strbuf_reset(&b->json);
     tg_strbuf_append_char(&b->json, '[');
 }
 
-static void list_add(struct tg_batch *b, const uint8_t *first, const uint8_t *second)
+void tg_batch_list_add(struct tg_batch *b, const uint8_t *first, const uint8_t *second)
 {
     char hex[70] = ",\"";
     size_t n = 2;
@@ -53,11 +58,13 @@ static void list_add(struct tg_batch *b, const uint8_t *first, const uint8_t *se
     tg_strbuf_append(&b->json, hex + is_first, n - is_first);
 }
 
-static struct tg_dbval list_end(struct tg_batch *b)
+bool tg_batch_list_end(struct tg_batch *b, struct tg_dbval *list_r)
 {
+    const bool is_empty = b->json.len == 1;
     tg_strbuf_append_char(&b->json, ']');
     assert(!tg_strbuf_overflowed(&b->json));
-    return TG_DBVAL_BYTES(b->json.bytes, b->json.len);
+    *list_r = TG_DBVAL_BYTES(b->json.bytes, b->json.len);
+    return !is_empty;
 }
 
 /* --- keys of operations ------------------------------------------------------------------------------------------- */
@@ -66,7 +73,7 @@ static int on_key(const struct tg_dbval *c, size_t n_cells, void *arg)
 {
     struct tg_batch *b = arg;
     assert(n_cells == 5);
-    const struct tg_id company = id_of(&c[0]);
+    const struct tg_id company = tg_batch_id(&c[0]);
     for (size_t i = 0; i < b->n_items; i++) {
         struct tg_batch_item *item = b->items[i];
         const char *key = tg_op_key(item->op);
@@ -80,7 +87,7 @@ static int on_key(const struct tg_dbval *c, size_t n_cells, void *arg)
         }
         item->answer = tg_memdup(c[4].bytes, c[4].len);
         item->answer_len = c[4].len;
-        item->is_replay = !tg_id_equal(id_of(&c[2]), item->operation_id); /* ours: the lost answer of a commit */
+        item->is_replay = !tg_id_equal(tg_batch_id(&c[2]), item->operation_id); /* ours: the lost answer of a commit */
     }
     return 0;
 }
@@ -133,8 +140,8 @@ static struct tg_batch_company *add_company(struct tg_batch *b)
 static int on_company(const struct tg_dbval *c, size_t n_cells, void *arg)
 {
     struct tg_batch *b = arg;
-    assert(n_cells == 10);
-    const struct tg_id caller = id_of(&c[0]), id = id_of(&c[1]);
+    assert(n_cells == 12);
+    const struct tg_id caller = tg_batch_id(&c[0]), id = tg_batch_id(&c[1]);
     const uint32_t index = tg_keymap_put(&b->company_map, id.bytes, zeroes, (uint32_t)b->n_companies);
     tg_keymap_put(&b->access, caller.bytes, id.bytes, index);
     if (index < b->n_companies)
@@ -146,14 +153,17 @@ static int on_company(const struct tg_dbval *c, size_t n_cells, void *arg)
     tg_rate_plan_load(&company->plan, &c[2], &c[3], &c[4], &c[5]);
     tg_id_format(id, "co", company->plan.company);
     if (c[6].type != TG_DB_NULL && c[7].type != TG_DB_NULL && c[7].num > 0) {
-        company->deck_id = id_of(&c[6]);
+        company->deck_id = tg_batch_id(&c[6]);
         company->deck_version = (uint32_t)c[7].num;
         if (c[8].len != 3 || memcmp(c[8].bytes, company->currency, 3) != 0)
             company->plan.fault = "the rate deck is in another currency than the company";
     }
     company->has_wallet = c[9].type != TG_DB_NULL;
     if (company->has_wallet)
-        company->wallet = id_of(&c[9]);
+        company->wallet = tg_batch_id(&c[9]);
+    snprintf(company->status, sizeof(company->status), "%.*s", (int)c[10].len, c[10].bytes);
+    if (c[11].type != TG_DB_NULL)
+        company->limits = json_loadb(c[11].bytes, c[11].len, 0, NULL);
     return 0;
 }
 
@@ -177,36 +187,44 @@ static int load_decks(struct tg_batch *b, struct tg_err *err_r)
     return 0;
 }
 
-static bool wants_company(struct tg_batch *b, const struct tg_batch_item *item, const struct tg_usage_event *event,
-                          struct tg_id *company_r)
+/* Each pair of caller and company once. */
+static void want_company(struct tg_batch *b, const struct tg_op *op, struct tg_id named)
 {
-    if (item->state != TG_BATCH_WAITING || event->outcome != TG_USAGE_PENDING)
-        return false;
-    *company_r = tg_batch_company_of(item, event);
+    const struct tg_id company = tg_batch_company_of(op, named);
     const size_t known = b->seen.n;
-    tg_keymap_put(&b->seen, item->op->caller_company.bytes, company_r->bytes, 0);
-    return b->seen.n > known;
+    tg_keymap_put(&b->seen, op->caller_company.bytes, company.bytes, 0);
+    if (b->seen.n > known)
+        tg_batch_list_add(b, op->caller_company.bytes, company.bytes);
+}
+
+static void want_companies(struct tg_batch *b)
+{
+    for (size_t i = 0; i < b->n_items; i++) {
+        const struct tg_op *op = b->items[i]->op;
+        if (b->items[i]->state != TG_BATCH_WAITING)
+            continue;
+        if (op->kind != TG_OP_USAGE)
+            want_company(b, op, op->call.company);
+        const size_t n = tg_op_n_events(op);
+        for (size_t k = 0; k < n; k++) {
+            const struct tg_usage_event *event = tg_usage_batch_event(op->usage.batch, k);
+            if (event->outcome == TG_USAGE_PENDING)
+                want_company(b, op, event->company);
+        }
+    }
+    tg_keymap_clear(&b->seen);
 }
 
 int tg_batch_read_companies(struct tg_batch *b, struct tg_err *err_r)
 {
-    list_begin(b);
-    for (size_t i = 0; i < b->n_items; i++) {
-        const struct tg_batch_item *item = b->items[i];
-        const size_t n = tg_op_n_events(item->op);
-        for (size_t k = 0; k < n; k++) {
-            struct tg_id company;
-            if (wants_company(b, item, tg_usage_batch_event(item->op->usage.batch, k), &company))
-                list_add(b, item->op->caller_company.bytes, company.bytes);
-        }
-    }
-    tg_keymap_clear(&b->seen);
-    if (b->json.len == 1)
+    struct tg_dbval list;
+    tg_batch_list_begin(b);
+    want_companies(b);
+    if (!tg_batch_list_end(b, &list))
         return 0;
-    const struct tg_dbval list = list_end(b);
     if (tg_sqlconn_each(b->conn,
                         "SELECT t.ancestor_id, c.id, c.currency, c.timezone, c.country, c.pricing, c.rate_deck_id,"
-                        " d.active_version, d.currency, w.id"
+                        " d.active_version, d.currency, w.id, c.status, c.limits"
                         " FROM JSON_TABLE(?, '$[*]' COLUMNS (k CHAR(64) CHARACTER SET ascii PATH '$')) j"
                         " STRAIGHT_JOIN company_tree t FORCE INDEX (PRIMARY)"
                         "  ON t.ancestor_id = UNHEX(LEFT(j.k, 32)) AND t.descendant_id = UNHEX(RIGHT(j.k, 32))"
@@ -255,13 +273,16 @@ struct locking {
 static int on_locked(const struct tg_dbval *c, size_t n_cells, void *arg)
 {
     const struct locking *locking = arg;
-    assert(n_cells == 2);
-    const struct tg_batch_company wanted = {.wallet = id_of(&c[0])}, *key = &wanted;
+    assert(n_cells == 5);
+    const struct tg_batch_company wanted = {.wallet = tg_batch_id(&c[0])}, *key = &wanted;
     struct tg_batch_company **found =
         bsearch(&key, locking->by_wallet, locking->n, sizeof(*locking->by_wallet), compare_wallets);
     assert(found != NULL);
     (*found)->is_locked = true;
-    (*found)->balance = c[1].dec;
+    (*found)->purse = (struct tg_purse){.balance = c[1].dec,
+                                        .held = c[2].dec,
+                                        .credit_limit = c[3].dec,
+                                        .open_calls = (uint32_t)c[4].num};
     return 0;
 }
 
@@ -273,12 +294,13 @@ int tg_batch_lock_wallets(struct tg_batch *b, struct tg_err *err_r)
     for (size_t i = 0; i < b->n_companies; i++)
         locking.by_wallet[i] = &b->companies[i];
     qsort(locking.by_wallet, locking.n, sizeof(*locking.by_wallet), compare_wallets);
-    list_begin(b);
+    tg_batch_list_begin(b);
     for (size_t i = 0; i < locking.n; i++)
-        list_add(b, locking.by_wallet[i]->wallet.bytes, NULL);
-    const struct tg_dbval list = list_end(b);
+        tg_batch_list_add(b, locking.by_wallet[i]->wallet.bytes, NULL);
+    struct tg_dbval list;
+    (void)tg_batch_list_end(b, &list);
     const int status = tg_sqlconn_each(b->conn,
-                                       "SELECT w.id, w.balance"
+                                       "SELECT w.id, w.balance, w.held, w.credit_limit, w.open_calls"
                                        " FROM JSON_TABLE(?, '$[*]' COLUMNS (k CHAR(32) CHARACTER SET ascii PATH '$')) j"
                                        " STRAIGHT_JOIN wallets w FORCE INDEX (PRIMARY) ON w.id = UNHEX(j.k)"
                                        " FOR UPDATE SKIP LOCKED",
@@ -299,7 +321,7 @@ static int on_stored(const struct tg_dbval *c, size_t n_cells, void *arg)
     struct tg_usage_event *event = work->event;
     work->is_stored = true;
     memcpy(work->body_hash, c[2].bytes, 16);
-    const struct tg_id id = id_of(&c[3]);
+    const struct tg_id id = tg_batch_id(&c[3]);
     if (tg_id_equal(id, event->id)) { /* written by an earlier attempt whose answer was lost */
         event->outcome = TG_USAGE_ACCEPTED;
         if (tg_usage_status_parse(c[4].bytes, c[4].len, &event->status) != 0)
@@ -314,15 +336,15 @@ static int on_stored(const struct tg_dbval *c, size_t n_cells, void *arg)
 
 int tg_batch_read_stored(struct tg_batch *b, struct tg_err *err_r)
 {
-    list_begin(b);
+    tg_batch_list_begin(b);
     for (size_t i = 0; i < b->n_works; i++) {
         const struct tg_batch_work *work = &b->works[i];
         if (work->owner == i)
-            list_add(b, b->companies[work->company].id.bytes, work->event->dedupe);
+            tg_batch_list_add(b, b->companies[work->company].id.bytes, work->event->dedupe);
     }
-    if (b->json.len == 1)
+    struct tg_dbval list;
+    if (!tg_batch_list_end(b, &list))
         return 0;
-    const struct tg_dbval list = list_end(b);
     return tg_sqlconn_each(b->conn,
                            "SELECT u.company_id, u.dedupe, u.body_hash, u.id, u.status"
                            " FROM JSON_TABLE(?, '$[*]' COLUMNS (k CHAR(64) CHARACTER SET ascii PATH '$')) j"

@@ -30,7 +30,12 @@ static void bind_usage(const struct tg_batch *b, const struct tg_batch_work *wor
 {
     const struct tg_usage_event *e = work->event;
     const struct tg_batch_company *company = &b->companies[work->company];
-    const bool has_deck = company->plan.deck != NULL;
+    const struct tg_batch_call *call = work->is_of_end ? &b->calls[work->call] : NULL; /* it has prices of its own */
+    const uint8_t *bundle = call == NULL ? b->bundle : call->bundle;
+    const struct tg_id deck_id = call == NULL ? company->deck_id : call->deck_id;
+    const uint32_t deck_version =
+        call == NULL ? (company->plan.deck == NULL ? 0 : company->deck_version) : call->deck_version;
+    const struct tg_batch_entry *entry = &company->entries[call == NULL ? TG_BATCH_USAGE : TG_BATCH_CALLS];
     *v++ = TG_DBVAL_ID(company->id);
     *v++ = TG_DBVAL_ID(e->id);
     *v++ = TG_DBVAL_BYTES((const char *)e->dedupe, sizeof(e->dedupe));
@@ -50,10 +55,10 @@ static void bind_usage(const struct tg_batch *b, const struct tg_batch_work *wor
     *v++ = e->has_amount ? TG_DBVAL_DEC(e->amount) : TG_DBVAL_NULL;
     *v++ = e->has_amount ? TG_DBVAL_STR(company->currency) : TG_DBVAL_NULL;
     *v++ = TG_DBVAL_BYTES(b->ratings.bytes + work->rating_at, work->rating_len);
-    *v++ = TG_DBVAL_BYTES((const char *)b->bundle, sizeof(b->bundle));
-    *v++ = has_deck ? TG_DBVAL_ID(company->deck_id) : TG_DBVAL_NULL;
-    *v++ = has_deck ? TG_DBVAL_INT(company->deck_version) : TG_DBVAL_NULL;
-    *v++ = work->is_charged ? TG_DBVAL_ID(company->entry_id) : TG_DBVAL_NULL;
+    *v++ = TG_DBVAL_BYTES((const char *)bundle, sizeof(b->bundle));
+    *v++ = deck_version > 0 ? TG_DBVAL_ID(deck_id) : TG_DBVAL_NULL;
+    *v++ = deck_version > 0 ? TG_DBVAL_INT(deck_version) : TG_DBVAL_NULL;
+    *v++ = work->is_charged ? TG_DBVAL_ID(entry->id) : TG_DBVAL_NULL;
 }
 
 static bool is_new(const struct tg_batch *b, size_t i)
@@ -90,11 +95,12 @@ static void reject_unwritable(struct tg_batch *b, size_t i, const struct tg_err 
 {
     struct tg_batch_work *work = &b->works[i];
     struct tg_batch_company *company = &b->companies[work->company];
+    struct tg_batch_entry *entry = &company->entries[TG_BATCH_USAGE];
     if (work->is_charged) {
         struct tg_err ignored;
-        company->n_charged--;
+        entry->n--;
         work->is_charged = false;
-        if (tg_decimal_sub(company->charged, work->event->amount, &company->charged, &ignored) != 0)
+        if (tg_decimal_sub(entry->amount, work->event->amount, &entry->amount, &ignored) != 0)
             assert(!"what was added can be taken back");
     }
     TG_LOG_ERROR("charge_event_stored", TG_LOG_STR("event_id", work->event->event_id), TG_LOG_ERR(err));
@@ -149,42 +155,70 @@ static int write_usage(struct tg_batch *b, struct tg_err *err_r)
 
 /* --- the ledger --------------------------------------------------------------------------------------------------- */
 
+/* Entries of one kind for a company: `usage.charged`, `calls.charged`. Their ids are given when all is decided, so that
+ * what an entry charges is found just below its id. */
+static void number_entries(struct tg_batch *b)
+{
+    for (size_t i = 0; i < b->n_companies; i++) {
+        for (int kind = 0; kind < TG_BATCH_ENTRIES; kind++) {
+            if (b->companies[i].entries[kind].n > 0)
+                b->companies[i].entries[kind].id = tg_id_new();
+        }
+    }
+}
+
+static struct tg_dbval operation_of(const struct tg_batch_company *c, int kind)
+{
+    const bool is_of_one = kind == TG_BATCH_USAGE && !c->is_shared && tg_op_key(c->item->op) != NULL;
+    return is_of_one ? TG_DBVAL_ID(c->item->operation_id) : TG_DBVAL_NULL;
+}
+
 static int write_entries(struct tg_batch *b, size_t n_entries, struct tg_err *err_r)
 {
-    struct tg_dbval *v = tg_batch_values(b, n_entries * 5);
+    static const char *const kinds[TG_BATCH_ENTRIES] = {"calls.charged", "usage.charged"};
+    struct tg_dbval *v = tg_batch_values(b, n_entries * 6);
     for (size_t i = 0; i < b->n_companies; i++) {
         const struct tg_batch_company *c = &b->companies[i];
-        if (c->n_charged == 0)
-            continue;
-        const bool is_of_one = !c->is_shared && tg_op_key(c->item->op) != NULL;
-        *v++ = TG_DBVAL_ID(c->id);
-        *v++ = TG_DBVAL_ID(c->entry_id);
-        *v++ = is_of_one ? TG_DBVAL_ID(c->item->operation_id) : TG_DBVAL_NULL;
-        *v++ = TG_DBVAL_INT(c->n_charged);
-        *v++ = TG_DBVAL_TIME(b->now_us);
+        for (int kind = 0; kind < TG_BATCH_ENTRIES; kind++) {
+            if (c->entries[kind].n == 0)
+                continue;
+            *v++ = TG_DBVAL_ID(c->id);
+            *v++ = TG_DBVAL_ID(c->entries[kind].id);
+            *v++ = TG_DBVAL_STR(kinds[kind]);
+            *v++ = operation_of(c, kind);
+            *v++ = TG_DBVAL_INT(c->entries[kind].n);
+            *v++ = TG_DBVAL_TIME(b->now_us);
+        }
     }
     return tg_sqlconn_bulk(b->conn,
                            "INSERT INTO ledger_entries (company_id, id, kind, operation_id, event_count, created_at)"
-                           " VALUES (?, ?, 'usage.charged', ?, ?, ?)",
-                           b->values, 5, n_entries, NULL, err_r);
+                           " VALUES (?, ?, ?, ?, ?, ?)",
+                           b->values, 6, n_entries, NULL, err_r);
+}
+
+static struct tg_dbval *bind_postings(const struct tg_batch_company *c, const struct tg_batch_entry *entry,
+                                      struct tg_dbval *v)
+{
+    for (int leg = 0; leg < 2; leg++) {
+        *v++ = TG_DBVAL_ID(c->id);
+        *v++ = TG_DBVAL_ID(entry->id);
+        *v++ = TG_DBVAL_INT(leg);
+        *v++ = leg == 0 ? TG_DBVAL_STR("wallet") : TG_DBVAL_STR("revenue");
+        *v++ = leg == 0 ? TG_DBVAL_ID(c->wallet) : TG_DBVAL_NULL;
+        *v++ = TG_DBVAL_STR(c->currency);
+        *v++ = leg == 0 ? TG_DBVAL_DEC(tg_decimal_neg(entry->amount)) : TG_DBVAL_DEC(entry->amount);
+        *v++ = leg == 0 ? TG_DBVAL_DEC(entry->balance_after) : TG_DBVAL_NULL;
+    }
+    return v;
 }
 
 static int write_postings(struct tg_batch *b, size_t n_entries, struct tg_err *err_r)
 {
     struct tg_dbval *v = tg_batch_values(b, n_entries * 2 * 8);
     for (size_t i = 0; i < b->n_companies; i++) {
-        const struct tg_batch_company *c = &b->companies[i];
-        if (c->n_charged == 0)
-            continue;
-        for (int leg = 0; leg < 2; leg++) {
-            *v++ = TG_DBVAL_ID(c->id);
-            *v++ = TG_DBVAL_ID(c->entry_id);
-            *v++ = TG_DBVAL_INT(leg);
-            *v++ = leg == 0 ? TG_DBVAL_STR("wallet") : TG_DBVAL_STR("revenue");
-            *v++ = leg == 0 ? TG_DBVAL_ID(c->wallet) : TG_DBVAL_NULL;
-            *v++ = TG_DBVAL_STR(c->currency);
-            *v++ = leg == 0 ? TG_DBVAL_DEC(tg_decimal_neg(c->charged)) : TG_DBVAL_DEC(c->charged);
-            *v++ = leg == 0 ? TG_DBVAL_DEC(c->balance) : TG_DBVAL_NULL;
+        for (int kind = 0; kind < TG_BATCH_ENTRIES; kind++) {
+            if (b->companies[i].entries[kind].n > 0)
+                v = bind_postings(&b->companies[i], &b->companies[i].entries[kind], v);
         }
     }
     return tg_sqlconn_bulk(
@@ -194,36 +228,53 @@ static int write_postings(struct tg_batch *b, size_t n_entries, struct tg_err *e
         b->values, 8, n_entries * 2, NULL, err_r);
 }
 
-static int write_wallets(struct tg_batch *b, size_t n_entries, struct tg_err *err_r)
+static bool is_wallet_changed(const struct tg_batch_company *c)
 {
-    struct tg_dbval *v = tg_batch_values(b, n_entries * 2);
+    return c->is_purse_changed || c->entries[TG_BATCH_USAGE].n > 0;
+}
+
+static int write_wallets(struct tg_batch *b, struct tg_err *err_r)
+{
+    struct tg_dbval *values = tg_batch_values(b, b->n_companies * 4), *v = values;
     for (size_t i = 0; i < b->n_companies; i++) {
         const struct tg_batch_company *c = &b->companies[i];
-        if (c->n_charged == 0)
+        if (!is_wallet_changed(c))
             continue;
-        *v++ = TG_DBVAL_DEC(c->balance);
+        *v++ = TG_DBVAL_DEC(c->purse.balance);
+        *v++ = TG_DBVAL_DEC(c->purse.held);
+        *v++ = TG_DBVAL_INT(c->purse.open_calls);
         *v++ = TG_DBVAL_ID(c->wallet);
     }
-    return tg_sqlconn_bulk(b->conn, "UPDATE wallets SET balance = ?, version = version + 1 WHERE id = ?", b->values, 2,
-                           n_entries, NULL, err_r);
+    if (v == values)
+        return 0;
+    return tg_sqlconn_bulk(
+        b->conn, "UPDATE wallets SET balance = ?, held = ?, open_calls = ?, version = version + 1 WHERE id = ?", values,
+        4, (size_t)(v - values) / 4, NULL, err_r);
+}
+
+/* Calls have taken theirs from the purse; usage takes its sum now. */
+static int settle_purses(struct tg_batch *b, size_t *n_entries_r, struct tg_err *err_r)
+{
+    *n_entries_r = 0;
+    for (size_t i = 0; i < b->n_companies; i++) {
+        struct tg_batch_company *c = &b->companies[i];
+        c->entries[TG_BATCH_CALLS].balance_after = c->purse.balance;
+        if (tg_decimal_sub(c->purse.balance, c->entries[TG_BATCH_USAGE].amount, &c->purse.balance, err_r) != 0)
+            return -1; /* charge() has tried it */
+        c->entries[TG_BATCH_USAGE].balance_after = c->purse.balance;
+        *n_entries_r += (size_t)(c->entries[TG_BATCH_CALLS].n > 0) + (c->entries[TG_BATCH_USAGE].n > 0);
+    }
+    return 0;
 }
 
 static int write_ledger(struct tg_batch *b, struct tg_err *err_r)
 {
-    size_t n_entries = 0;
-    for (size_t i = 0; i < b->n_companies; i++) {
-        struct tg_batch_company *c = &b->companies[i];
-        if (c->n_charged == 0)
-            continue;
-        if (tg_decimal_sub(c->balance, c->charged, &c->balance, err_r) != 0)
-            return -1; /* charge() has tried it */
-        n_entries++;
-    }
-    if (n_entries == 0)
-        return 0;
-    if (write_entries(b, n_entries, err_r) != 0 || write_postings(b, n_entries, err_r) != 0)
+    size_t n_entries;
+    if (settle_purses(b, &n_entries, err_r) != 0)
         return -1;
-    return write_wallets(b, n_entries, err_r);
+    if (n_entries > 0 && (write_entries(b, n_entries, err_r) != 0 || write_postings(b, n_entries, err_r) != 0))
+        return -1;
+    return write_wallets(b, err_r);
 }
 
 static int write_operations(struct tg_batch *b, struct tg_err *err_r)
@@ -253,7 +304,10 @@ static int write_operations(struct tg_batch *b, struct tg_err *err_r)
 
 int tg_batch_write(struct tg_batch *b, struct tg_err *err_r)
 {
-    if (write_usage(b, err_r) != 0 || write_ledger(b, err_r) != 0)
+    number_entries(b);
+    if (write_usage(b, err_r) != 0 || tg_batch_write_calls(b, err_r) != 0)
+        return -1;
+    if (write_ledger(b, err_r) != 0)
         return -1;
     tg_batch_answer(b);
     return write_operations(b, err_r);

@@ -9,9 +9,9 @@
 
 #include <lauxlib.h>
 
-#include "base/clock.h"
 #include "base/hash.h"
 #include "base/mem.h"
+#include "charge/door.h"
 #include "charge/engine.h"
 #include "rt/bytes.h"
 #include "rt/co.h"
@@ -19,7 +19,6 @@
 
 #define PARSED_INLINE_MAX 4096
 #define KEY_MAX 255 /* characters of ASCII, as the column holds */
-#define WAIT_MS_DEFAULT 10000
 
 struct ingest { /* from the call to its answer */
     struct tg_await *aw;
@@ -131,13 +130,6 @@ static int read_key(lua_State *L, const char **key_r)
     return 1;
 }
 
-static uint64_t deadline_of(lua_State *L, const struct tg_loop *loop)
-{
-    const uint64_t deadline_ms = tg_co_context(L)->deadline_ms, now_ms = tg_loop_now_ms(loop);
-    const uint64_t wait_ms = deadline_ms == 0 ? WAIT_MS_DEFAULT : deadline_ms > now_ms ? deadline_ms - now_ms : 0;
-    return tg_clock_mono_us() + wait_ms * 1000;
-}
-
 /* ingest(bytes, {idempotency_key =}) → answer, is_replay | nil, err */
 static int l_ingest(lua_State *L)
 {
@@ -164,7 +156,7 @@ static int l_ingest(lua_State *L)
     in->key = key == NULL ? NULL : tg_strdup(key);
     in->op.caller_company = principal->company;
     in->op.usage.idempotency_key = in->key;
-    in->op.deadline_mono_us = deadline_of(L, in->loop);
+    in->op.deadline_mono_us = tg_door_deadline(L, in->loop);
     if (in->bytes->len > PARSED_INLINE_MAX && services->work != NULL) {
         if (tg_work_submit(services->work, in->loop, parse_body, go_on, in, &in->err) == 0)
             return tg_await_yield(L, in->aw);

@@ -51,8 +51,9 @@ struct tg_deckstore *tg_engine_decks(struct tg_engine *engine);
 const struct tg_dburl *tg_engine_url(const struct tg_engine *engine);
 
 /* tg.usage and tg.decks for application VMs: tg_vm_lib {"usage", tg_charge_open_usage, engine} and
- * {"decks", tg_charge_open_decks, engine}, likewise "backtests". */
+ * {"decks", tg_charge_open_decks, engine}, likewise "calls" and "backtests". */
 int tg_charge_open_usage(lua_State *L);
+int tg_charge_open_calls(lua_State *L);
 int tg_charge_open_decks(lua_State *L);
 int tg_charge_open_backtests(lua_State *L);
 

@@ -15,19 +15,22 @@ enum tg_opkind { TG_OP_USAGE, TG_OP_AUTHORIZE, TG_OP_RENEW, TG_OP_SETTLE, TG_OP_
 struct tg_call_op { /* of a live call; the member of the union is its kind's; TG_OP_EXPIRE has none */
     struct tg_id company; /* zero: the caller's own */
     const char *call_id;
-    uint8_t key[16]; /* first of SHA-256(call_id) */
+    uint8_t key[16]; /* tg_call_key() */
     union {
         struct {
             struct tg_text request; /* canonical JSON */
             const char *to; /* of it */
             const char *agent_id; /* of it, NULL none */
             uint8_t hash[16]; /* of all that was asked */
-            uint32_t request_s; /* 0: as the engine thinks */
+            uint32_t request_s; /* 0: TG_CALL_REQUEST_S */
         } authorize;
         struct tg_call_renewal renewal;
         struct tg_call_end end;
     };
 };
+
+/* How the database knows a call_id: first 16 bytes of its SHA-256. */
+void tg_call_key(const char *call_id, uint8_t key[static 16]);
 
 struct tg_op { /* zeroed, then filled by the caller */
     enum tg_opkind kind;

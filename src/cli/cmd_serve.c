@@ -84,9 +84,13 @@ static int serve(struct tg_conf *conf, struct tg_err *err_r)
     struct tg_rulebook *book = tg_rulebook_new();
     struct tg_rulekeeper *keeper = tg_rulekeeper_new(&url, book, conf->rules_cache);
     struct tg_engine *engine = tg_engine_new(&url, book, &(struct tg_engine_settings){0});
-    struct tg_vm_lib libs[] = {{"usage", tg_charge_open_usage, engine},         {"decks", tg_charge_open_decks, engine},
-                               {"backtests", tg_charge_open_backtests, engine}, {"mail", tg_api_open_mail, mailer},
-                               {"secrets", tg_api_open_secrets, keys},          {NULL, NULL, NULL}};
+    struct tg_vm_lib libs[] = {{"usage", tg_charge_open_usage, engine},
+                               {"calls", tg_charge_open_calls, engine},
+                               {"decks", tg_charge_open_decks, engine},
+                               {"backtests", tg_charge_open_backtests, engine},
+                               {"mail", tg_api_open_mail, mailer},
+                               {"secrets", tg_api_open_secrets, keys},
+                               {NULL, NULL, NULL}};
     struct tg_server_hooks hooks = {on_generation, on_ready, keeper, book};
     int rc = tg_server_run(conf, libs, &hooks, err_r);
     tg_engine_free(&engine);

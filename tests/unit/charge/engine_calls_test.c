@@ -1,0 +1,187 @@
+/* engine_calls_test - live calls through the ledger engine against a real MariaDB. TG_TSAN: it has a thread. */
+#include "../../../src/charge/engine.c"
+
+#include "base/fault.h"
+#include "calls_fixture.h"
+
+TEST(a_call_is_authorized_renewed_and_settled_and_its_money_adds_up)
+{
+    begin();
+    fund(world.other, "1");
+    is_str(authorize(world.other, "c-1", "+442079460000"),
+           "{\"decision\":\"allow\",\"call_id\":\"c-1\",\"hold\":{\"amount\":\"0.03\",\"currency\":\"USD\"},"
+           "\"max_seconds\":60,\"renew_in_seconds\":45,\"rate\":{\"per_minute\":\"0.03\",\"prefix\":\"44\"}}");
+    is_str(purse_of(world.other), "balance 1 held 0.03 open 1");
+    contains(renew(world.other, "c-1", 1, 40),
+             "{\"decision\":\"continue\",\"max_seconds\":100,\"renew_in_seconds\":45,\"charged\":{\"amount\":\"0.02\"");
+    is_str(purse_of(world.other), "balance 0.98 held 0.03 open 1");
+    contains(settle(world.other, "c-1", 90000), "{\"call_id\":\"c-1\",\"charge\":{\"amount\":\"0.045\"");
+    is_str(purse_of(world.other), "balance 0.955 held 0 open 0");
+    is_int(DB_INT("SELECT COUNT(*) FROM calls WHERE call_id = 'c-1' AND state = 'settled' AND charge = 0.045"
+                  " AND debited = 0.02 AND held = 0 AND expires_at IS NULL AND entry_id IS NOT NULL"),
+           1);
+    is_str(DB_TEXT("SELECT SUM(amount) FROM call_debits"), "0.02");
+    is_str(DB_TEXT("SELECT SUM(amount) FROM usage_events WHERE source = 'tollgate'"), "0.045");
+    is_str(DB_TEXT("SELECT SUM(amount) FROM ledger_postings WHERE account = 'revenue'"), "0.045");
+    is_int(DB_INT("SELECT COUNT(*) FROM ledger_entries WHERE kind = 'calls.charged' AND event_count = 1"), 2);
+    is_int(DB_INT("SELECT COUNT(*) FROM usage_events u JOIN calls c ON u.entry_id = c.entry_id"
+                  " AND u.rule_bundle = c.rule_bundle AND u.deck_id = c.deck_id AND u.deck_version = 1"),
+           1);
+    end();
+}
+
+TEST(every_step_may_be_repeated_and_answers_the_same_bytes)
+{
+    char first[3000];
+    begin();
+    fund(world.other, "1");
+    snprintf(first, sizeof(first), "%s", authorize(world.other, "r-1", "+442079460000"));
+    is_str(authorize(world.other, "r-1", "+442079460000"), first);
+    ok(last.is_replay, "a replay");
+    contains(authorize(world.other, "r-1", "+442079460001"), "conflict: a call with this call_id");
+    snprintf(first, sizeof(first), "%s", renew(world.other, "r-1", 2, 40));
+    is_str(renew(world.other, "r-1", 2, 50), first);
+    contains(renew(world.other, "r-1", 1, 20), "\"duplicate\":true");
+    snprintf(first, sizeof(first), "%s", settle(world.other, "r-1", 61000));
+    is_str(settle(world.other, "r-1", 62000), first);
+    ok(last.is_replay, "a replay");
+    contains(renew(world.other, "r-1", 3, 70), "call_closed");
+    is_int(DB_INT("SELECT COUNT(*) FROM calls WHERE call_id = 'r-1'"), 1);
+    end();
+}
+
+TEST(what_nobody_authorized_is_not_found_and_a_foreign_company_is_none)
+{
+    begin();
+    fund(world.client, "1");
+    contains(renew(world.other, "n-1", 1, 10), "not_found: no call");
+    contains(settle(world.other, "n-1", 10), "not_found: no call");
+    contains(authorize_for(world.other, &world.client, "n-2", "+442079460000"), "not_found: there is no such company");
+    contains(authorize_for(world.agency, &world.client, "n-2", "+442079460000"), "\"allow\"");
+    contains(settle(world.agency, "n-2", 10), "not_found: no call");
+    contains(settle(world.client, "n-2", 1000), "\"charge\":{\"amount\":\"0.0005\"");
+    end();
+}
+
+TEST(steps_of_one_call_that_wait_together_are_decided_in_order)
+{
+    struct asked a[4];
+    begin();
+    fund(world.other, "1");
+    lock_wallet(world.other); /* all of them meet in one batch */
+    submit_authorize(&a[0], world.other, NULL, "o-1", "+442079460000");
+    submit_renew(&a[1], world.other, "o-1", 1, 30);
+    submit_settle(&a[2], world.other, "o-1", 60000);
+    submit_authorize(&a[3], world.other, NULL, "o-1", "+442079460000");
+    unlock_wallet();
+    for (int i = 0; i < 4; i++)
+        asked_wait(&a[i]);
+    contains(a[0].answer, "\"allow\"");
+    contains(a[1].answer, "\"continue\"");
+    contains(a[2].answer, "\"charge\":{\"amount\":\"0.03\"");
+    is_str(a[3].answer, a[0].answer);
+    is_str(purse_of(world.other), "balance 0.97 held 0 open 0");
+    is_int(DB_INT("SELECT COUNT(*) FROM call_debits d JOIN calls c ON c.id = d.call_id WHERE c.call_id = 'o-1'"
+                  " AND d.amount = 0.015"),
+           1);
+    end();
+}
+
+TEST(two_hundred_at_once_on_money_for_thirty_seven_and_thirty_seven_are_allowed)
+{
+    static struct asked a[200];
+    int n_allowed = 0;
+    begin();
+    fund(world.other, "1.11"); /* 0.03 each */
+    for (int i = 0; i < 200; i++) {
+        char id[16];
+        snprintf(id, sizeof(id), "many-%d", i);
+        submit_authorize(&a[i], world.other, NULL, id, "+442079460000");
+    }
+    for (int i = 0; i < 200; i++) {
+        asked_wait(&a[i]);
+        n_allowed += strstr(a[i].answer, "\"allow\"") != NULL;
+        ok(strstr(a[i].answer, "\"allow\"") != NULL || strstr(a[i].answer, "insufficient_funds") != NULL, "%s",
+           a[i].answer);
+    }
+    is_int(n_allowed, 37);
+    is_str(purse_of(world.other), "balance 1.11 held 1.11 open 37");
+    end();
+}
+
+TEST(a_lost_answer_to_commit_changes_nothing_for_the_caller)
+{
+    struct tg_err err;
+    begin();
+    fund(world.other, "1");
+    ok(tg_fault_arm("charge_lost_commit_reply=hit:1x1", &err) == 0, "armed");
+    contains(authorize(world.other, "l-1", "+442079460000"), "\"allow\"");
+    ok(!last.is_replay, "its own");
+    tg_fault_disarm_all();
+    ok(tg_fault_arm("charge_lost_commit_reply=hit:1x1", &err) == 0, "armed");
+    contains(renew(world.other, "l-1", 1, 60), "\"continue\"");
+    tg_fault_disarm_all();
+    ok(tg_fault_arm("charge_lost_commit_reply=hit:1x1", &err) == 0, "armed");
+    contains(settle(world.other, "l-1", 61000), "\"charge\":{\"amount\":\"0.0305\"");
+    tg_fault_disarm_all();
+    is_str(purse_of(world.other), "balance 0.9695 held 0 open 0");
+    end();
+}
+
+TEST(a_poisoned_call_fails_alone)
+{
+    struct asked a[3];
+    struct tg_err err;
+    begin();
+    fund(world.other, "1");
+    ok(tg_fault_arm("charge_poisoned_row=hit", &err) == 0, "armed");
+    lock_wallet(world.other);
+    submit_authorize(&a[0], world.other, NULL, "p-1", "+442079460000");
+    submit_authorize(&a[1], world.other, NULL, "poison", "+442079460000");
+    submit_authorize(&a[2], world.other, NULL, "p-2", "+442079460000");
+    unlock_wallet();
+    for (int i = 0; i < 3; i++)
+        asked_wait(&a[i]);
+    tg_fault_disarm_all();
+    contains(a[0].answer, "\"allow\"");
+    contains(a[1].answer, "bug: it could not be stored");
+    contains(a[2].answer, "\"allow\"");
+    is_str(purse_of(world.other), "balance 1 held 0.06 open 2");
+    end();
+}
+
+TEST(an_expired_call_is_charged_what_it_reported)
+{
+    begin();
+    fund(world.other, "1");
+    authorize(world.other, "e-1", "+442079460000");
+    authorize(world.other, "e-2", "+442079460000");
+    renew(world.other, "e-1", 1, 40);
+    is_str(expire(world.other, "e-1"), "0");
+    DB_INT("UPDATE calls SET expires_at = '2020-01-01' WHERE call_id IN ('e-1', 'e-2')");
+    is_str(expire(world.other, "e-1"), "1");
+    is_str(expire(world.other, "e-1"), "0");
+    is_str(expire(world.other, "e-2"), "1");
+    is_str(purse_of(world.other), "balance 0.98 held 0 open 0");
+    contains(settle(world.other, "e-1", 60000), "\"duplicate\":true");
+    is_str(purse_of(world.other), "balance 0.98 held 0 open 0");
+    is_str(DB_TEXT("SELECT late_difference FROM calls WHERE call_id = 'e-1'"), "0.01");
+    is_int(DB_INT("SELECT COUNT(late_report) FROM calls WHERE call_id = 'e-1'"), 1);
+    is_int(DB_INT("SELECT COUNT(settle_answer) FROM calls WHERE call_id IN ('e-1', 'e-2')"), 2);
+    end();
+}
+
+TEST(seconds_of_an_authorized_call_are_not_charged_twice)
+{
+    begin();
+    fund(world.other, "1");
+    authorize(world.other, "u-1", "+442079460000");
+    contains(ask(engine, loop, world.other, call_event_of("u-1", "s1")), "\"reason\":\"conflict\"");
+    settle(world.other, "u-1", 60000);
+    contains(ask(engine, loop, world.other, call_event_of("u-1", "s1")), "{\"accepted\":0,\"duplicates\":1");
+    contains(ask(engine, loop, world.other, call_event_of("u-2", "s2")), "{\"accepted\":1");
+    contains(ask(engine, loop, world.other, call_event_of("u-2", "s2")), "{\"accepted\":0,\"duplicates\":1");
+    end();
+}
+
+TAP_MAIN()
