@@ -1,7 +1,8 @@
 -- Live calls: money held for them, what became of them, and what a company's calls are limited by.
 
 ALTER TABLE companies
-  ADD limits   JSON NULL AFTER pricing, -- of calls, for charging.admit: concurrent_calls, calls_per_minute, …; set from above
+  ADD has_allowances TINYINT NOT NULL DEFAULT 0 AFTER pricing, -- free seconds may exist
+  ADD limits   JSON NULL AFTER has_allowances, -- of calls, for charging.admit: concurrent_calls, calls_per_minute, …; set from above
   ADD settings JSON NULL AFTER limits;  -- the company's own: policies, origins, parameters of rules
 
 -- A hold moves no money: it is no posting, but a figure under the wallet's lock that a decision may not pass.
@@ -9,8 +10,7 @@ ALTER TABLE wallets
   ADD held        DECIMAL(38,12) NOT NULL DEFAULT 0 AFTER credit_limit, -- a cache: the sum of calls.held
   ADD open_calls  INT UNSIGNED   NOT NULL DEFAULT 0 AFTER held,         -- a cache, too
   ADD has_credits TINYINT        NOT NULL DEFAULT 0 AFTER open_calls,   -- credits with something left may exist
-  ADD has_allowances TINYINT     NOT NULL DEFAULT 0 AFTER has_credits,  -- free seconds may exist
-  ADD alert_below DECIMAL(38,12) NULL AFTER has_allowances, -- the band between two levels of the balance; whoever
+  ADD alert_below DECIMAL(38,12) NULL AFTER has_credits, -- the band between two levels of the balance; whoever
   ADD alert_above DECIMAL(38,12) NULL AFTER alert_below; -- moves it out (< below, >= above) leaves a job behind
 
 -- A part of a wallet's balance that is taken first, by priority, expiry and id; the rest of the balance comes last.

@@ -138,8 +138,8 @@ local meter_cases = {
     model = "included", quantity = 100, rollover = { periods = 1 }, over = { model = "per_unit", price = "0.10" },
   }, {
     total = "1", lines = { { kind = "included", quantity = "120", amount = "0" }, { kind = "unit", quantity = "10" } },
-    meters = { ["call.minutes"] = { period = 2, lots = { { left = "0", last = 2 }, { left = "0", last = 3 } } } },
-  }, { period = 2, meters = { ["call.minutes"] = { period = 1, lots = { { left = 20, last = 2 } } } } }),
+    meters = { ["call.minutes"] = { period = 2, lots = { { last = 2, used = "100" }, { last = 3, used = "100" } } } },
+  }, { period = 2, meters = { ["call.minutes"] = { period = 1, lots = { { last = 2, of = 100, used = 80 } } } } }),
   priced("a meter without a price is no gift", "sms.segments", 1, nil, {
     status = "no_rate", error = "no_price", total = "0",
   }),

@@ -46,7 +46,7 @@ struct tg_ratestate { /* of one company whose usage a plan prices; borrows */
     struct tg_id company;
     const struct tg_rate_plan *plan;
 };
-/* Something will be rated that was answered at_us. has_allowances: wallets.has_allowances. */
+/* Something will be rated that was answered at_us. has_allowances: companies.has_allowances. */
 void tg_ratestate_want(const struct tg_ratestate *state, bool has_allowances, int64_t at_us);
 /* A call will give this back. */
 void tg_ratestate_want_consumed(const struct tg_ratestate *state, const json_t *consumed);

@@ -218,10 +218,10 @@ describe("pricing models", function()
 
   it("leaves what it is given as it was", function()
     local price = { model = "included", quantity = 5, over = { model = "graduated", tiers = { { price = "1" } } } }
-    local meters = { m = { period = 0, lots = { { left = 5, last = 0 } }, over = { quantity = 3 } } }
+    local meters = { m = { period = 0, lots = { { last = 0, of = 5, used = 0 } }, over = { quantity = 3 } } }
     local first = charge(price, 7, meters, 0)
     local second = charge(price, 7, meters, 0)
-    assert.equal(5, meters.m.lots[1].left)
+    assert.equal(0, meters.m.lots[1].used)
     assert.equal(3, meters.m.over.quantity)
     assert.equal(tostring(first.total), tostring(second.total))
     assert.equal("5", tostring(first.meters.m.over.quantity))
