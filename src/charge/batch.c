@@ -49,7 +49,9 @@ static void reset(struct tg_batch *b)
     }
     b->n_calls = 0;
     b->n_debits = 0;
+    b->n_counters = 0;
     tg_keymap_clear(&b->call_map);
+    tg_keymap_clear(&b->counter_map);
     tg_keymap_clear(&b->access);
     tg_keymap_clear(&b->company_map);
     tg_keymap_clear(&b->seen);
@@ -66,6 +68,7 @@ void tg_batch_free(struct tg_batch **batch)
     tg_keymap_deinit(&b->company_map);
     tg_keymap_deinit(&b->seen);
     tg_keymap_deinit(&b->call_map);
+    tg_keymap_deinit(&b->counter_map);
     tg_usage_batch_free(&b->arena);
     tg_strbuf_deinit(&b->json);
     tg_strbuf_deinit(&b->ratings);
@@ -73,6 +76,7 @@ void tg_batch_free(struct tg_batch **batch)
     free(b->works);
     free(b->calls);
     free(b->debits);
+    free(b->counters);
     free(b->values);
     free(b);
     *batch = NULL;
@@ -349,7 +353,8 @@ static int run_steps(struct tg_batch *b, struct tg_err *err_r)
     defer_locked_out(b);
     collect_work(b);
     tg_batch_collect_calls(b);
-    if (tg_batch_read_stored(b, err_r) != 0 || tg_batch_read_calls(b, err_r) != 0)
+    if (tg_batch_read_stored(b, err_r) != 0 || tg_batch_read_calls(b, err_r) != 0 ||
+        tg_batch_read_counts(b, err_r) != 0)
         return -1;
     tg_batch_decide_calls(b);
     if (decide(b, err_r) != 0)

@@ -74,13 +74,18 @@ struct deciding { /* one operation */
     struct tg_batch_company *company;
     struct tg_batch_call *call;
     struct tg_rate_plan plan; /* borrowed */
-    char digits[TG_CALL_DIGITS_SIZE];
     struct tg_call_context ctx;
     struct tg_call_step step;
     uint32_t item_index, call_index;
 };
 
-static const struct tg_call_counts nobody_counted = {-1, -1, -1, -1, -1, -1};
+void tg_batch_read_digits(struct tg_batch *b, struct tg_batch_call *call, const char *to)
+{
+    const struct tg_batch_company *company = &b->companies[call->company];
+    if (!call->has_digits)
+        call->has_digits =
+            tg_call_digits(company->limits_met < LIMITS_MET_MAX ? b->rules : NULL, &company->plan, to, call->digits);
+}
 
 /* What the company has today. */
 static void price_as_of_now(struct deciding *d)
@@ -100,11 +105,9 @@ static void prepare(struct deciding *d)
                                       .plan = &d->plan,
                                       .company_status = d->company->status,
                                       .limits = d->company->limits,
-                                      .counts = nobody_counted,
                                       .now_us = b->now_us,
                                       .arena = b->arena,
                                       .out = &b->ratings};
-    d->ctx.counts.open = d->company->purse.open_calls;
 }
 
 static struct tg_text keep(struct tg_batch *b, size_t at, size_t len)
@@ -179,6 +182,8 @@ static void conclude(struct deciding *d)
     if (step->outcome == TG_CALL_CHANGED) {
         d->company->is_purse_changed = true;
         d->call->is_changed = true;
+        if (d->call->call.state != TG_CALL_OPEN)
+            tg_batch_count_ended(b, d->call);
         post(d);
         add_rows(d);
         keep_answer(d);
@@ -215,11 +220,14 @@ static void authorize(struct deciding *d)
                                   .call_id = op->call_id,
                                   .request = op->authorize.request};
     memcpy(call->request_hash, op->authorize.hash, sizeof(call->request_hash));
-    if (tg_call_digits(d->ctx.rules, &d->plan, op->authorize.to, d->digits))
-        d->ctx.digits = d->digits;
+    tg_batch_read_digits(d->b, call, op->authorize.to);
+    d->ctx.digits = call->has_digits ? call->digits : NULL;
+    d->ctx.counts = tg_batch_counts(d->b, call, op);
     tg_call_authorize(&d->ctx, &d->company->purse, &call->call,
                       op->authorize.request_s == 0 ? TG_CALL_REQUEST_S : op->authorize.request_s, &d->step);
     call->exists = call->is_new = d->step.outcome == TG_CALL_CHANGED;
+    if (call->is_new)
+        tg_batch_count_begun(d->b, call, op);
     conclude(d);
 }
 

@@ -256,5 +256,7 @@ int tg_batch_write_calls(struct tg_batch *b, struct tg_err *err_r)
 {
     if (insert_calls(b, err_r) != 0 || update_calls(b, err_r) != 0)
         return -1;
-    return insert_debits(b, err_r);
+    if (insert_debits(b, err_r) != 0)
+        return -1;
+    return tg_batch_write_counts(b, err_r);
 }

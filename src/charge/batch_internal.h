@@ -39,12 +39,20 @@ struct tg_batch_call { /* a call that an operation or a usage event names */
     bool exists; /* a row, or authorized in this batch */
     bool is_new, is_changed; /* to be inserted; to be updated */
     bool has_entry; /* its end moved money */
+    bool has_digits; /* of the called number; asked for when somebody wants to know */
+    char digits[TG_CALL_DIGITS_SIZE];
     uint8_t request_hash[16];
     struct tg_id plan_id, deck_id; /* what it is priced with, like the bundle */
     uint32_t deck_version; /* 0: no deck */
     uint8_t bundle[32];
     int64_t counted;
     struct tg_text authorize_answer, late_report;
+};
+struct tg_batch_counter { /* of calls of a company: on a number, of an agent, all of them */
+    uint32_t company; /* index */
+    uint8_t key[16];
+    int64_t open, minute, minute_before, hour; /* now, those of this batch too */
+    int64_t open_change, begun; /* by this batch */
 };
 struct tg_batch_debit { /* by a renewal */
     uint32_t call, seq;
@@ -86,6 +94,9 @@ struct tg_batch {
     size_t n_calls, calls_capacity;
     struct tg_batch_debit *debits;
     size_t n_debits, debits_capacity;
+    struct tg_keymap counter_map; /* (company, key) → index of counters */
+    struct tg_batch_counter *counters;
+    size_t n_counters, counters_capacity;
     struct tg_usage_batch *arena; /* texts of calls, rows that their ends make */
     struct tg_strbuf json; /* the list that the running statement takes */
     struct tg_strbuf ratings; /* JSON of all that was rated, answers about calls */
@@ -113,6 +124,16 @@ void tg_batch_decide_calls(struct tg_batch *b);
 /* batch_call_rows.c */
 int tg_batch_read_calls(struct tg_batch *b, struct tg_err *err_r) TG_MUST_CHECK;
 int tg_batch_write_calls(struct tg_batch *b, struct tg_err *err_r) TG_MUST_CHECK;
+
+/* Finds has_digits and digits of a call to `to`. */
+void tg_batch_read_digits(struct tg_batch *b, struct tg_batch_call *call, const char *to);
+/* batch_call_counts.c */
+int tg_batch_read_counts(struct tg_batch *b, struct tg_err *err_r) TG_MUST_CHECK;
+struct tg_call_counts tg_batch_counts(struct tg_batch *b, const struct tg_batch_call *call,
+                                      const struct tg_call_op *op);
+void tg_batch_count_begun(struct tg_batch *b, struct tg_batch_call *call, const struct tg_call_op *op);
+void tg_batch_count_ended(struct tg_batch *b, struct tg_batch_call *call);
+int tg_batch_write_counts(struct tg_batch *b, struct tg_err *err_r) TG_MUST_CHECK;
 
 /* A new work at the end of works; it owns itself. */
 struct tg_batch_work *tg_batch_work_new(struct tg_batch *b, uint32_t item, uint32_t company,

@@ -184,4 +184,64 @@ TEST(seconds_of_an_authorized_call_are_not_charged_twice)
     end();
 }
 
+static void limit(struct tg_id company, const char *limits)
+{
+    const struct tg_dbval values[] = {TG_DBVAL_STR(limits), TG_DBVAL_ID(company)};
+    db_int("UPDATE companies SET limits = ? WHERE id = ?", values, 2);
+}
+
+TEST(lines_of_a_company_of_a_number_and_of_an_agent_are_counted_by_what_is_open)
+{
+    begin();
+    const struct tg_id limited = add_company("limited", world.platform, true);
+    fund(limited, "1");
+    limit(limited, "{\"concurrent_calls\":3,\"calls_per_number\":1}");
+    contains(authorize(limited, "q-1", "+442079460000"), "\"allow\"");
+    contains(authorize(limited, "q-2", "+442079460000"), "{\"decision\":\"deny\",\"reason\":\"concurrency_limit\"}");
+    contains(authorize(limited, "q-2", "+442079460001"), "\"allow\"");
+    contains(authorize(limited, "q-3", "+442079460002"), "\"allow\"");
+    contains(authorize(limited, "q-4", "+442079460003"), "concurrency_limit");
+    contains(settle(limited, "q-1", 1000), "\"charge\"");
+    contains(authorize(limited, "q-5", "+442079460000"), "\"allow\"");
+    is_int(DB_INT("SELECT SUM(n) FROM call_counters WHERE minute = 0"), 3);
+    DB_INT("UPDATE calls SET expires_at = '2020-01-01'");
+    expire(limited, "q-2");
+    limit(limited, "{}"); /* what was counted is taken back all the same */
+    expire(limited, "q-3");
+    settle(limited, "q-5", 0);
+    is_int(DB_INT("SELECT SUM(n) FROM call_counters WHERE minute = 0"), 0);
+    is_str(purse_of(limited), "balance 0.9995 held 0 open 0");
+    end();
+}
+
+TEST(calls_that_begin_are_counted_by_the_minute_and_the_hour)
+{
+    struct asked a[6];
+    begin();
+    const struct tg_id limited = add_company("limited", world.platform, true);
+    fund(limited, "1");
+    limit(limited, "{\"calls_per_minute\":4,\"same_number_per_hour\":2}");
+    lock_wallet(limited); /* in one batch: what it has allowed counts at once */
+    for (int i = 0; i < 6; i++) {
+        char id[16];
+        snprintf(id, sizeof(id), "m-%d", i);
+        submit_authorize(&a[i], limited, NULL, id, i < 3 ? "+442079460000" : "+442079460001");
+    }
+    unlock_wallet();
+    int n_allowed = 0;
+    for (int i = 0; i < 6; i++) {
+        asked_wait(&a[i]);
+        n_allowed += strstr(a[i].answer, "\"allow\"") != NULL;
+    }
+    contains(a[2].answer, "rule_denied");
+    is_int(n_allowed, 4);
+    contains(authorize(limited, "m-6", "+442079460002"), "rule_denied");
+    DB_INT("UPDATE call_counters SET minute = minute - 2");
+    contains(authorize(limited, "m-7", "+442079460002"), "\"allow\"");
+    contains(authorize(limited, "m-8", "+442079460000"), "rule_denied");
+    DB_INT("UPDATE call_counters SET minute = minute - 60");
+    contains(authorize(limited, "m-9", "+442079460000"), "\"allow\"");
+    end();
+}
+
 TAP_MAIN()
