@@ -1,4 +1,5 @@
 --- What callers may rely on: calls while they happen.
+local correction = require("corrections.schema").correction
 local openapi = require("core.openapi")
 local schema = require("calls.schema")
 local shapes = require("core.shapes")
@@ -38,7 +39,7 @@ local duplicate <const> = v.optional(v.described(shapes.flag, "only when true: i
 local renewed <const> = either(
   v.object({
     decision = shapes.one_of({ "continue" }), max_seconds = max_seconds, renew_in_seconds = renew_in, final = final,
-    charged = v.described(shapes.money, "by this renewal"), duplicate = duplicate,
+    charged = v.described(shapes.money, "by renewals so far"), duplicate = duplicate,
   }),
   v.object({
     decision = shapes.one_of({ "stop" }), reason = shapes.text,
@@ -87,6 +88,7 @@ local function with_all()
     debits = v.described(shapes.list(v.object({
       seq = shapes.count, amount = shapes.money, entry = shapes.id("ent"), created_at = shapes.instant,
     })), "what renewals charged"),
+    corrections = v.described(shapes.list(correction), "the oldest first; of each usage the last holds"),
     late = v.described(v.or_null(v.object({
       report = shapes.object, difference = v.described(money_or_null, "its price less the charge"),
     })), "a settle that came after the expiry"),
