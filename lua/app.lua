@@ -16,6 +16,7 @@ local audit = openapi.feature("audit")
 local calls = openapi.feature("calls")
 local catalog = openapi.feature("catalog")
 local charging = openapi.feature("charging")
+local corrections = openapi.feature("corrections")
 local document = openapi.feature("document")
 local identity = openapi.feature("identity")
 local realtime = openapi.feature("realtime")
@@ -101,6 +102,8 @@ return {
     { method = "POST", path = "/v1/calls/{call_id}/settle", operation = calls.settle, permission = "calls:write",
       audit = CALL_IS_ITS_RECORD },
     { method = "POST", path = "/v1/calls/{call_id}/stop", operation = calls.stop, permission = "calls:stop" },
+    { method = "POST", path = "/v1/calls/{call_id}/corrections", operation = corrections.correct_call,
+      permission = "calls:correct", step_up = true },
     { method = "GET", path = "/v1/calls", operation = calls.calls, permission = "calls:read" },
     { method = "GET", path = "/v1/calls/{call_id}", operation = calls.call, permission = "calls:read" },
 
@@ -108,6 +111,8 @@ return {
       body_max = 8 * MIB, bulk = true, audit = "each event is a row of its own" },
     { method = "GET", path = "/v1/usage", operation = charging.usage, permission = "usage:read" },
     { method = "GET", path = "/v1/usage/summary", operation = charging.usage_summary, permission = "usage:read" },
+    { method = "POST", path = "/v1/usage/{id}/corrections", operation = corrections.correct_usage,
+      permission = "calls:correct", step_up = true },
     { method = "GET", path = "/v1/usage/{id}/explain", operation = charging.explain, permission = "usage:read" },
 
     { method = "GET", path = "/v1/rules", operation = rules.hooks, permission = "rules:read" },

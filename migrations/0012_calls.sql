@@ -156,3 +156,35 @@ CREATE TABLE ledger_chain (
   PRIMARY KEY (company_id, seq),
   KEY last (company_id, last_id)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin;
+
+-- What usage costs after all: the lines that stood are taken back exactly, new ones are rated where the usage itself
+-- was (rating.md R21). The usage stays as it came; of its corrections the last holds.
+CREATE TABLE usage_corrections (
+  company_id    BINARY(16)     NOT NULL,
+  usage_id      BINARY(16)     NOT NULL,
+  seq           INT UNSIGNED   NOT NULL, -- 1, 2, 3 …: of two at the same moment one wins
+  correction_id BINARY(16)     NOT NULL, -- one for all meters of a call
+  call_id       BINARY(16)     NULL,     -- calls.id
+  event_time    DATETIME(6)    NOT NULL, -- of the usage: its cost belongs there
+  meter         VARCHAR(64)    CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  quantity      DECIMAL(38,12) NOT NULL,
+  properties    JSON           NOT NULL,
+  is_void       TINYINT        NOT NULL DEFAULT 0,
+  status        ENUM('rated','not_billable') NOT NULL,
+  billed_before INT            NOT NULL,
+  billed_s      INT            NOT NULL,
+  amount_before DECIMAL(38,12) NOT NULL, -- of the usage, or of the correction before
+  amount        DECIMAL(38,12) NOT NULL,
+  currency      CHAR(3)        CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  reversal      JSON           NOT NULL, -- the lines before, negative
+  rating        JSON           NOT NULL,
+  consumed      JSON           NULL,     -- of tiers, memories of prices and allowances, by this version
+  entry_id      BINARY(16)     NULL,     -- NULL: no money moved
+  reason        VARCHAR(500)   CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin NOT NULL,
+  actor         VARCHAR(64)    CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  created_at    DATETIME(6)    NOT NULL,
+  PRIMARY KEY (company_id, usage_id, seq),
+  KEY by_correction (company_id, correction_id),
+  KEY by_call (company_id, call_id),
+  KEY by_time (company_id, event_time)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin;

@@ -1,10 +1,12 @@
 --- Requests about live calls.
+local corrections = require("corrections.service")
 local errors = require("core.errors")
 local page = require("core.page")
 local request = require("core.request")
 local schema = require("calls.schema")
 local service = require("calls.service")
 local show = require("core.show")
+local show_corrections = require("corrections.show")
 local v = require("core.validate")
 
 local handler = {}
@@ -101,7 +103,7 @@ local function show_usage(row)
   }
 end
 
-local function show_found(found)
+local function show_found(found, corrected)
   local row <const>, plan <const> = found.row, found.plan
   local body = show_call(row)
   body.usage, body.lines = show_each(found.usage, show_usage), lines_of(found.usage)
@@ -111,6 +113,7 @@ local function show_found(found)
       created_at = show.time(debit.created_at),
     }
   end)
+  body.corrections = show_corrections.all(corrected)
   body.late = row.late_report and {
     report = row.late_report, difference = show.money(row.late_difference, row.currency),
   } or tg.json.null
@@ -147,10 +150,14 @@ function handler.call(req)
   if query then
     found, err = service.found(req.params.call_id, query.company or req.principal.company)
   end
-  if not found then
+  local corrected
+  if found then
+    corrected, err = corrections.of_call(found.row.company, found.row.id)
+  end
+  if not corrected then
     return nil, err
   end
-  return 200, show_found(found)
+  return 200, show_found(found, corrected)
 end
 
 --- POST /v1/calls/{call_id}/stop

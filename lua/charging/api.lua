@@ -1,4 +1,5 @@
 --- What callers may rely on: usage.
+local correction = require("corrections.schema").correction
 local openapi = require("core.openapi")
 local schema = require("charging.schema")
 local shapes = require("core.shapes")
@@ -110,6 +111,7 @@ return openapi.section("charging", "Usage", {
         rates = shapes.list(shapes.rate), lines = shapes.list(shapes.object),
         arithmetic = shapes.list(shapes.text),
         agrees = v.described(shapes.flag, "whether computing it again gives the same figures"), total = money_or_null,
+        corrections = v.described(shapes.list(correction), "the oldest first; the last holds"),
         replayed = v.described(
           v.object({
             status = v.or_null(statuses), total = money_or_null, same = v.or_null(shapes.flag),

@@ -4,6 +4,7 @@ local request = require("core.request")
 local schema = require("charging.schema")
 local service = require("charging.service")
 local show = require("core.show")
+local show_corrections = require("corrections.show")
 local v = require("core.validate")
 
 local handler = {}
@@ -125,7 +126,7 @@ function handler.explain(req)
     rate_deck = or_null(row.deck), rate_deck_version = or_null(row.deck_version),
     rates = show_all(found.rates, show.rate), lines = show_all(row.rating and row.rating.lines or {}, show_line),
     arithmetic = found.arithmetic, agrees = found.agrees, total = show.money(row.amount, row.currency),
-    replayed = show_replay(found.replayed, row.currency),
+    replayed = show_replay(found.replayed, row.currency), corrections = show_corrections.all(found.corrections),
   }
 end
 

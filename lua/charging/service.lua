@@ -1,5 +1,6 @@
 --- Usage and what it cost.
 local catalog = require("catalog.service")
+local corrections = require("corrections.service")
 local errors = require("core.errors")
 local explain = require("charging.explain")
 local identity = require("identity.service")
@@ -105,6 +106,12 @@ function service.usage_summary(filter)
   elseif #rows == store.TOTALS_MAX then -- what is behind would be missing in the totals
     return nil, errors.refused("too_many_groups", "There are too many groups: ask for less time, or for one company.")
   end
+  local corrected
+  corrected, err = corrections.totals(group_by, filter)
+  if not corrected then
+    return nil, err
+  end
+  table.move(corrected, 1, #corrected, #rows + 1, rows)
   local groups, totals = fold(rows, group_by)
   return { groups = groups, totals = totals, group_by = group_by, from = from, to = to }
 end
@@ -131,7 +138,7 @@ local function rates_of(row)
 end
 
 --- How one event was rated.
----@return {row: table, rates: table[], arithmetic: string[], agrees: boolean, replayed: table}? explained, table? err
+---@return table? explained {row, rates, arithmetic, agrees, replayed, corrections}, table? err
 function service.explain(id)
   local row, err = store.usage(id)
   if err then
@@ -150,9 +157,15 @@ function service.explain(id)
   if not company then
     return nil, err
   end
+  local corrected
+  corrected, err = corrections.of_usage(row.company, row.id)
+  if not corrected then
+    return nil, err
+  end
   local why = explain.row(row)
   return {
     row = row, rates = rates, arithmetic = why.arithmetic, agrees = why.agrees, replayed = replay.run(row, company),
+    corrections = corrected,
   }
 end
 

@@ -7,6 +7,7 @@ local MEANING <const> = {
   ["approvals:read"] = "see what waits for a second person, and what became of it",
   ["approvals:write"] = "approve or refuse what one may do oneself",
   ["audit:read"] = "see who did what",
+  ["calls:correct"] = "correct calls and usage that were charged",
   ["calls:read"] = "see calls, under way and over, and what they cost",
   ["calls:stop"] = "end a call at its next renewal",
   ["calls:write"] = "authorize, renew and settle calls, as a gateway does",

@@ -9,13 +9,13 @@ roles.BUILT_IN = {
   billing_manager = {
     says = "Prices, decks, wallets and companies below.",
     permissions = {
-      "companies:read", "companies:write", "rate_decks:*", "wallets:*", "usage:read", "calls:read", "users:read",
-      "approvals:*", "alerts:*",
+      "companies:read", "companies:write", "rate_decks:*", "wallets:*", "usage:read", "calls:read", "calls:correct",
+      "users:read", "approvals:*", "alerts:*",
     },
   },
   finance = {
     says = "Money: wallets and usage.",
-    permissions = { "companies:read", "wallets:*", "usage:read", "calls:read", "alerts:*" },
+    permissions = { "companies:read", "wallets:*", "usage:read", "calls:read", "calls:correct", "alerts:*" },
   },
   analyst = {
     says = "Reads figures and changes nothing.",

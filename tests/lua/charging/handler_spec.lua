@@ -103,6 +103,7 @@ describe("requests about usage", function()
       assert.same({ deck = ids.deck, version = 3, row_no = 8 }, args)
     end)
     script.expect("company", { id = ids.child, currency = "USD", timezone = "UTC" })
+    script.expect("corrections_of_usage", {})
     tg.rules = {
       load = function()
         return nil, { code = "not_found", detail = "there is no bundle" }
@@ -142,6 +143,7 @@ describe("requests about usage", function()
       { meter = "call.seconds", currency = "USD", status = "rated", events = 2, billed_s = 180,
         amount = tg.decimal.new("0.5") },
     })
+    script.expect("corrections_by_meter", {})
     local query = { group_by = "meter", from = "2026-07-14T00:00:00Z", to = "2026-07-15T00:00:00Z" }
     local status, body = handler.usage_summary(script.request({ query = query }))
     assert.equal(200, status)

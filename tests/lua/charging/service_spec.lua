@@ -81,8 +81,9 @@ describe("a summary", function()
   it("adds statuses up by group and over all, to the last digit", function()
     script.expect("totals_by_company", {
       row(ids.own, "rated", 2, 120, "0.000001"), row(ids.own, "not_billable", 1, 0, 0),
-      row(ids.child, "rated", 5, 600, "1.999999"),
+      row(ids.child, "rated", 5, 600, "2.5"),
     })
+    script.expect("corrections_by_company", { row(ids.child, "rated", 0, 0, "-0.500001") })
     local summary = assert(service.usage_summary({ from = 0, to = DAY_US }))
     assert.equal(2, #summary.groups)
     assert.equal(3, summary.groups[1].events)
@@ -98,6 +99,7 @@ describe("a summary", function()
     script.expect("totals_by_company", {
       row(ids.own, "rated", 1, 60, 1, "USD"), row(ids.own, "rated", 1, 60, 5, "EUR"),
     })
+    script.expect("corrections_by_company", {})
     local summary = assert(service.usage_summary({ from = 0, to = DAY_US }))
     assert.equal(2, #summary.groups)
     assert.equal(2, #summary.totals)
@@ -108,6 +110,7 @@ describe("a summary", function()
       assert.equal(31 * DAY_US, args.to - args.from)
       assert.equal(tg.time.now(), args.to)
     end)
+    script.expect("corrections_by_company", {})
     assert(service.usage_summary({}))
     local summary, err = service.usage_summary({ from = 0, to = 367 * DAY_US })
     assert.is_nil(summary)
@@ -134,6 +137,7 @@ describe("a summary", function()
   it("groups by meter and by day with statements of their own", function()
     for _, group_by in ipairs({ "meter", "day" }) do
       script.expect("totals_by_" .. group_by, {})
+      script.expect("corrections_by_" .. group_by, {})
       assert(service.usage_summary({ group_by = group_by }))
     end
   end)
