@@ -6,6 +6,7 @@
 -- <feature>/api.lua promises of it.
 local audit_service = require("audit.service")
 local health = require("health.service")
+local identity_service = require("identity.service")
 local openapi = require("core.openapi")
 local policies_service = require("policies.service")
 local sessions_service = require("sessions.service")
@@ -32,6 +33,7 @@ local CALL_IS_ITS_RECORD <const> = "the call's own row says when, with which rul
 return {
   authenticate = sessions_service.authenticate,
   ready = health.ready,
+  origins = identity_service.origins,
   refused = audit_service.refused,
   routes = audit_service.watched(openapi.routes({
     { method = "GET", path = "/v1/hello", operation = document.hello, public = "it says hello, and no more" },

@@ -1,4 +1,5 @@
 --- Shapes of the identity requests.
+local origins = require("identity.origins")
 local page = require("core.page")
 local permissions = require("identity.permissions")
 local policies = require("policies.schema")
@@ -132,6 +133,7 @@ schema.company_create = v.object({
 
 --- What is a company's own to say. What is not named stays as it was; null takes it away.
 schema.settings = v.object({
+  cors_origins = v.nullable(v.described(origins.list, "of pages that may ask with the company's keys and sessions")),
   policies = v.nullable(policies.policies),
 })
 

@@ -8,6 +8,7 @@ local errors = require("core.errors")
 local etag = require("core.etag")
 local hint = require("core.hint")
 local operations = require("operations.service")
+local origins = require("identity.origins")
 local permissions = require("identity.permissions")
 local same = require("core.same")
 local store = require("identity.store")
@@ -434,6 +435,24 @@ function service.revoke_key(id)
   return true
 end
 
+--- The origins that any company has named, for web/origins.h.
+---@return string[]? list, table? err
+function service.origins()
+  local rows, err = store.origins()
+  if not rows then
+    tg.log.warn("identity_origins_failed", { error = err.detail })
+    return nil, err
+  end
+  local list, seen = {}, {}
+  for _, row in ipairs(rows) do
+    for _, origin in ipairs(row.origins) do
+      list[#list + 1] = not seen[origin] and origin or nil
+      seen[origin] = true
+    end
+  end
+  return list
+end
+
 local NOT_BELOW <const> = {
   code = "denied", type = "acting_company", detail = "Tollgate-Company names no company of yours, or below yours.",
 }
@@ -466,7 +485,7 @@ end
 --- Whose request is it? Called by the web layer, which remembers the answer for some seconds.
 ---@param text string the bearer token
 ---@param req table? for the company it acts in
----@return {company: string, actor: string, permissions: string[], expires: integer?, policy: string?}? principal
+---@return table? principal as web/auth.h takes it: company, actor, permissions, expires?, policy?, origins?
 ---@return table? err
 function service.authenticate(text, req)
   local id, hash = token.parse(text, "key")
@@ -498,7 +517,7 @@ function service.authenticate(text, req)
   end
   return {
     company = company, actor = row.id, permissions = held, expires = row.expires_at,
-    policy = carried.pack(row.company, row.policies, {}),
+    policy = carried.pack(row.company, row.policies, {}), origins = origins.pack(row.origins),
   }
 end
 

@@ -106,12 +106,19 @@ local sql <const> = tg.db.declare({
     sql = [[
       SELECT k.id AS `id:key`, k.company_id AS `company:co`, k.secret_hash, k.permissions AS `permissions:json`,
              k.expires_at, k.revoked_at, k.last_used_at, c.status,
-             JSON_EXTRACT(c.settings, '$.policies') AS `policies:json`
+             JSON_EXTRACT(c.settings, '$.policies') AS `policies:json`, c.cors_origins AS `origins:json`
         FROM api_keys k JOIN companies c ON c.id = k.company_id WHERE k.id = {id:id}]],
   },
   touch_key = {
     unscoped = "written while the key is checked, before there is a principal",
     sql = [[UPDATE api_keys SET last_used_at = {now:time} WHERE company_id = {company:id} AND id = {id:id}]],
+  },
+
+  origins = {
+    unscoped = "of pages that may ask at all; whose they are is told to nobody",
+    sql = [[
+      SELECT c.cors_origins AS `origins:json` FROM companies c
+       WHERE c.cors_origins IS NOT NULL AND c.status = 'active' LIMIT 10000]],
   },
 
   platform_by_name = {
@@ -238,6 +245,12 @@ end
 
 function store.key_for_login(id)
   return tg.db.one(sql.key_for_login, { id = id })
+end
+
+--- The lists of all companies that have one.
+---@return {origins: string[]}[]? rows, table? err
+function store.origins()
+  return tg.db.query(sql.origins)
 end
 
 function store.touch_key(company, id, now)

@@ -6,6 +6,7 @@ local carried = require("policies.carried")
 local errors = require("core.errors")
 local hint = require("core.hint")
 local keys = require("identity.service")
+local origins = require("identity.origins")
 local rights = require("users.rights")
 local secrets = require("secrets.service")
 local store = require("sessions.store")
@@ -207,14 +208,14 @@ local function authenticate_session(id, hash, req)
   end
   return {
     company = company, actor = row.user, session = id, permissions = held, expires = row.expires_at,
-    policy = carried.pack(row.company, row.policies, roles),
+    policy = carried.pack(row.company, row.policies, roles), origins = origins.pack(row.origins),
   }
 end
 
 --- Whose request is it? Called by the web layer, which remembers the answer for some seconds.
 ---@param text string the token: a session's or a key's
 ---@param req table? for the company to act in
----@return {company: string, actor: string, permissions: string[], expires: integer?, session: string?}? principal
+---@return table? principal as of identity.service.authenticate, and session?
 ---@return table? err
 function service.authenticate(text, req)
   local id, hash = token.parse(text, "ses")

@@ -30,6 +30,7 @@ void tg_principal_unref(struct tg_principal **p)
     if (--principal->refs != 0)
         return;
     free(principal->policy);
+    free(principal->origins);
     free(principal);
 }
 

@@ -18,6 +18,7 @@ struct tg_principal {
     bool has_session;
     int64_t expires_us; /* of this cached resolution's credential; 0: never */
     char *policy; /* NULL: nothing forbids what the permissions allow; else what to ask the rule with, as JSON */
+    char *origins; /* of pages that may ask with its key or session: "\nhttps://a.example\n…\n"; NULL: none */
     bool all_permissions;
     uint64_t permissions[TG_PERMISSIONS_MAX / 64]; /* bit: the generation's number of the name */
     unsigned refs;

@@ -110,8 +110,10 @@ static int l_compile(lua_State *L)
     compile_function(L, 1, "authenticate", functions, TG_APP_AUTHENTICATE);
     compile_function(L, 1, "ready", functions, TG_APP_READY);
     compile_function(L, 1, "refused", functions, TG_APP_REFUSED);
+    compile_function(L, 1, "origins", functions, TG_APP_ORIGINS);
     (*box)->has_ready = lua_rawgeti(L, functions, TG_APP_READY) == LUA_TFUNCTION;
     (*box)->has_refused = lua_rawgeti(L, functions, TG_APP_REFUSED) == LUA_TFUNCTION;
+    (*box)->has_origins = lua_rawgeti(L, functions, TG_APP_ORIGINS) == LUA_TFUNCTION;
     lua_settop(L, functions);
     lua_rawsetp(L, LUA_REGISTRYINDEX, &functions_key);
     tg_api_req_open(L);

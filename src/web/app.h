@@ -1,9 +1,10 @@
 /* app - the application's routes of one generation, on one thread.
  *
  * lua/app.lua returns { authenticate = function(token, req), routes = { {method, path, handler, permission | public,
- * body_max?, bulk?}, … }, ready = function()?, refused = function(attempt, err)? (web/refused.h) }. tg_app_check() compiles that when a generation is built: a route
- * without a permission, with a bad path or without a handler refuses the generation. C keeps numbers of functions,
- * never the functions: they stay in one registry table of their VM.
+ * body_max?, bulk?}, … }, ready = function()?, refused = function(attempt, err)? (web/refused.h), origins =
+ * function()? (web/origins.h) }. tg_app_check() compiles that when a generation is built: a route without a permission,
+ * with a bad path or without a handler refuses the generation. C keeps numbers of functions, never the functions: they
+ * stay in one registry table of their VM.
  */
 #ifndef TG_WEB_APP_H
 #define TG_WEB_APP_H
@@ -21,11 +22,16 @@ struct tg_app { /* reference counted, of one thread at a time; requests hold it 
     struct tg_vm *vm; /* NULL once retired */
     struct tg_routes *routes;
     uint64_t number;
-    bool has_ready, has_refused;
+    bool has_ready, has_refused, has_origins;
     unsigned refs;
 };
 
-enum { TG_APP_AUTHENTICATE = -1, TG_APP_READY = -2, TG_APP_REFUSED = -3 }; /* functions that are no handler */
+enum {
+    TG_APP_AUTHENTICATE = -1,
+    TG_APP_READY = -2,
+    TG_APP_REFUSED = -3,
+    TG_APP_ORIGINS = -4
+}; /* functions that are no handler */
 
 /* For tg_gen_build(): compiles the routes of a new VM and keeps them in it. Any thread. */
 int tg_app_check(struct tg_vm *vm, struct tg_err *err_r) TG_MUST_CHECK;

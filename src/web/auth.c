@@ -160,19 +160,21 @@ static const char *text_field(lua_State *L, int idx, const char *name)
     return text;
 }
 
-/* {company, actor, permissions, expires?, session?, policy?} at idx; NULL: it is something else. */
+/* {company, actor, permissions, expires?, session?, policy?, origins?} at idx; NULL: it is something else. */
 static struct tg_principal *read_principal(lua_State *L, int idx, const struct tg_routes *routes)
 {
     struct tg_principal *p = tg_principal_new();
     struct tg_err err;
     const char *company = text_field(L, idx, "company"), *actor = text_field(L, idx, "actor");
     const char *session = text_field(L, idx, "session"), *policy = text_field(L, idx, "policy");
+    const char *origins = text_field(L, idx, "origins");
     if (company == NULL || actor == NULL || tg_id_parse(company, strlen(company), "co", &p->company, &err) != 0 ||
         parse_actor(actor, p) != 0) {
         tg_principal_unref(&p);
         return NULL;
     }
     p->policy = policy == NULL ? NULL : tg_strdup(policy);
+    p->origins = origins == NULL ? NULL : tg_strdup(origins);
     p->has_session = session != NULL && tg_id_parse(session, strlen(session), "ses", &p->session, &err) == 0;
     lua_pushliteral(L, "expires");
     lua_rawget(L, idx);

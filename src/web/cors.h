@@ -1,6 +1,8 @@
 /* cors - pages of other origins that may call the API (https://fetch.spec.whatwg.org/#http-cors-protocol).
  *
- * Which ones says the directive tollgate.cors-origins. Credentials are never allowed: the API takes bearer tokens.
+ * Which ones: those of the directive tollgate.cors-origins, and those that the company of whoever asks has named
+ * (settings.cors_origins; web/origins.h where nobody is known yet). Credentials are never allowed: the API takes bearer
+ * tokens, and a session in a cookie is for our own pages only.
  */
 #ifndef TG_WEB_CORS_H
 #define TG_WEB_CORS_H

@@ -52,12 +52,14 @@ static void on_auth_hint(const char *channel, const char *payload, size_t len, v
     (void)payload;
     (void)len;
     tg_auth_forget(thread->auth);
+    tg_origins_reload(thread);
 }
 
 static void on_auth_gap(void *arg)
 {
     struct tg_web_thread *thread = arg;
     tg_auth_forget(thread->auth);
+    tg_origins_reload(thread);
 }
 
 /* A seat for the rules, and one thread's ears for the hint that they have changed. */
@@ -192,6 +194,7 @@ void tg_web_thread_swap(struct tg_vm *vm, uint64_t number, void *arg)
         thread->state = TG_THREAD_RUNNING;
         tg_conn_accept(thread);
     }
+    tg_origins_reload(thread);
     sem_post(&thread->shared->swapped);
 }
 
@@ -236,6 +239,7 @@ static void on_drain(void *arg)
     thread->drain_since_ms = tg_loop_now_ms(thread->loop);
     thread->drain_until_ms = thread->drain_since_ms + thread->shared->conf->drain_timeout_ms;
     close_jobs(thread);
+    tg_origins_stop(thread);
     tg_conn_stop_accepting(thread);
     /* bodies under way are still received: our libh2o keeps reading them after its GOAWAY */
     h2o_context_request_shutdown(&thread->ctx);
@@ -278,6 +282,7 @@ static void deinit(struct tg_web_thread *thread)
     h2o_context_dispose(&thread->ctx);
     free(queue); /* h2o 2.2 takes it down and forgets to */
     tg_auth_free(&thread->auth);
+    tg_origins_deinit(&thread->origins);
     tg_ratelink_free(&thread->ratelink);
     tg_request_free_spares(thread);
     tg_strbuf_deinit(&thread->scratch);

@@ -20,6 +20,7 @@
 #include "rt/vm.h"
 #include "web/conf.h"
 #include "web/limit.h"
+#include "web/origins.h"
 #include "web/refused.h"
 
 struct tg_app;
@@ -76,6 +77,7 @@ struct tg_web_thread {
     struct tg_auth *auth;
     struct tg_ratelink *ratelink;
     struct tg_refused refused;
+    struct tg_origins origins;
     struct tg_strbuf scratch; /* for one reply at a time */
     h2o_timeout_t request_timeout, bulk_timeout;
     h2o_linklist_t connections;

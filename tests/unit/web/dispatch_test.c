@@ -13,11 +13,13 @@
     "    if token == 'away' then return nil, {code = 'upstream', detail = 'the database is a secret'} end\n"           \
     "    if token == 'lost' then return nil, {code = 'denied', detail = 'suspended'} end\n"                            \
     "    if token == 'person' then return {company = req:header('tollgate-company') or tg.id.new('co'),\n"             \
-    "      actor = tg.id.new('usr'), session = tg.id.new('ses'), permissions = {'usage:*'}, policy = '{}'} end\n"      \
+    "      actor = tg.id.new('usr'), session = tg.id.new('ses'), permissions = {'usage:*'}, policy = '{}',\n"          \
+    "      origins = '\\nhttps://c.example\\n'} end\n"                                                                 \
     "    if token ~= 'good' and token ~= 'poor' then return nil, {code = 'denied', status = 401, detail = 'no'} end\n" \
     "    return {company = tg.id.new('co'), actor = tg.id.new('key'),\n"                                               \
     "            permissions = token == 'good' and {'usage:*', 'calls:read'} or {}}\n"                                 \
     "  end,\n"                                                                                                         \
+    "  origins = function() return {'https://c.example', 'https://b.example'} end,\n"                                  \
     "  routes = {\n"                                                                                                   \
     "    {method = 'GET', path = '/v1/hello', public = 'test', handler = hello},\n"                                    \
     "    {method = 'GET', path = '/v1/calls', public = 'test', handler = function() return 200, {n = calls} end},\n"   \
@@ -446,6 +448,44 @@ TEST(pages_of_allowed_origins_may_call)
     is_int(client->status, 204);
     is_str(client_header(client, "access-control-allow-methods"), "OPTIONS, GET, HEAD");
     client_free(client);
+    loopback_free(lb);
+}
+
+/* The Access-Control-Allow-Origin of an answer; "" for none. */
+static const char *allowed(struct loopback *lb, const char *method, const char *path, const char *headers)
+{
+    static char text[64];
+    struct client *client = client_ask(lb, method, path, headers, NULL);
+    const char *value = client_header(client, "access-control-allow-origin");
+    snprintf(text, sizeof(text), "%s", value == NULL ? "" : value);
+    is_null(client_header(client, "access-control-allow-credentials"));
+    is_str(client_header(client, "vary"), "origin");
+    client_free(client);
+    return text;
+}
+
+TEST(a_company_names_the_pages_that_may_ask_for_it)
+{
+    static const char *const person = "authorization: Bearer person\norigin: https://c.example\n",
+                             *const other = "authorization: Bearer person\norigin: https://b.example\n",
+                             *const unlisted = "authorization: Bearer good\norigin: https://c.example\n",
+                             *const unknown = "authorization: Bearer bad\norigin: https://b.example\n",
+                             *const preflight = "origin: https://b.example\naccess-control-request-method: GET\n",
+                             *const stranger = "origin: https://d.example\naccess-control-request-method: GET\n";
+    struct loopback *lb = new_loopback("");
+    lb->thread.state = TG_THREAD_RUNNING;
+    is_str(allowed(lb, "OPTIONS", "/v1/secret", preflight), "");
+    tg_origins_reload(&lb->thread);
+    while (lb->thread.origins.n != 2)
+        loopback_turn(lb);
+    is_str(allowed(lb, "GET", "/v1/secret", person), "https://c.example");
+    is_str(allowed(lb, "GET", "/v1/secret", other), ""); /* some company's, not theirs */
+    is_str(allowed(lb, "GET", "/v1/secret", unlisted), "");
+    is_str(allowed(lb, "GET", "/v1/secret", unknown), "https://b.example"); /* a page may see that a session is over */
+    is_str(allowed(lb, "OPTIONS", "/v1/secret", preflight), "https://b.example");
+    is_str(allowed(lb, "OPTIONS", "/v1/secret", stranger), "");
+    tg_origins_stop(&lb->thread);
+    tg_origins_deinit(&lb->thread.origins);
     loopback_free(lb);
 }
 
