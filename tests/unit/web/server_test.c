@@ -354,7 +354,7 @@ TEST(a_long_answer_is_compressed_for_who_takes_it)
     say(fd, "GET /v1/big HTTP/1.1\r\nhost: a\r\naccept-encoding: gzip\r\nconnection: close\r\n\r\n");
     const char *answer = hear(fd, NULL);
     contains(answer, "content-encoding: gzip");
-    contains(answer, "vary: accept-encoding");
+    contains(answer, "vary: origin, accept-encoding");
     close(fd);
     stop_cleanly(&p);
 }
