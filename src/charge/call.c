@@ -93,13 +93,18 @@ static void set_answered(struct tg_call *call, bool is_given, int64_t answered_a
     call->answered_at_us = answered_at_us;
 }
 
-/* The call has taken what `after` says, and keeps it. */
+/* The call takes what it has used. Free seconds it keeps for its slice, too: nobody else may have them meanwhile.
+ * Tiers count only what was used, so that a slice that is asked for makes nobody's price another. */
 static void keep_state(const struct tg_call_context *ctx, struct tg_call *call, int64_t at_us, const json_t *before,
-                       const json_t *after)
+                       const json_t *used, const json_t *slice)
 {
+    json_t *after = used == NULL ? json_object() : json_copy((json_t *)used);
+    if (json_object_get(slice, "bundles") != NULL)
+        json_object_set(after, "bundles", json_object_get(slice, "bundles"));
     json_t *consumed = tg_callstate_take(ctx, at_us, before, after);
     tg_callstate_set(ctx, call, consumed);
     json_decref(consumed);
+    json_decref(after);
 }
 
 static void replay(struct tg_call_step *step)
@@ -140,7 +145,7 @@ static const char *try_to_open(const struct tg_call_context *ctx, struct tg_purs
     const struct tg_call_quote quote =
         tg_callrules_quote(ctx, call, request, request_s, tg_purse_available(purse), before, &step->met_limit);
     if (quote.refusal == NULL) {
-        keep_state(ctx, call, ctx->now_us, before, quote.after);
+        keep_state(ctx, call, ctx->now_us, before, NULL, quote.after);
         open_call(ctx, purse, call, &quote, step);
     }
     json_decref(quote.after);
@@ -216,7 +221,7 @@ static void prolong(const struct tg_call_context *ctx, struct tg_purse *purse, s
     const int64_t at_us = tg_callstate_at(ctx, call);
     struct tg_call_quote quote = tg_callrules_quote(ctx, call, request, reason == NULL ? request_s : TG_CALL_GRACE_S,
                                                     tg_purse_available(purse), used->before, &step->met_limit);
-    keep_state(ctx, call, at_us, used->before, quote.refusal == NULL ? quote.after : used->after);
+    keep_state(ctx, call, at_us, used->before, used->after, quote.after);
     json_decref(quote.after);
     if (quote.refusal != NULL && reason == NULL && strcmp(quote.refusal, "insufficient_funds") != 0) {
         use_up(ctx, purse, call, rest, quote.refusal, step);

@@ -240,6 +240,38 @@ void tg_ratestates_add(struct tg_ratestates *s, const struct tg_allowance *allow
     *first = index;
 }
 
+static void put_allowance(struct tg_ratestates *s, struct tg_id company, json_t *bundle)
+{
+    const char *text = json_string_value(json_object_get(bundle, "id"));
+    const json_t *expires = json_object_get(bundle, "expires");
+    struct tg_allowance a = {.company = company,
+                             .remaining_s = json_integer_value(json_object_get(bundle, "remaining_s")),
+                             .priority = json_integer_value(json_object_get(bundle, "priority")),
+                             .starts_us = INT64_MIN,
+                             .expires_us = expires == NULL ? TG_RATESTATE_NEVER : json_integer_value(expires)};
+    if (text == NULL || !parse_allowance(text, &a.id) ||
+        tg_keymap_put(&s->allowance_map, company.bytes, a.id.bytes, (uint32_t)s->n_allowances) < s->n_allowances)
+        return;
+    a.granted_s = a.remaining_s;
+    a.prefixes = json_incref(json_object_get(bundle, "prefixes"));
+    tg_ratestates_add(s, &a);
+}
+
+void tg_ratestate_put(const struct tg_ratestate *state, int64_t at_us, const json_t *before)
+{
+    size_t i;
+    json_t *bundle;
+    tg_ratestate_want(state, true, at_us);
+    struct tg_rateperiod *period =
+        tg_rateperiod_find(state->states, state->company, tg_ratestate_period(state->plan->timezone, at_us));
+    if (period != NULL) {
+        period->counter_s = json_integer_value(json_object_get(before, "counter_s"));
+        period->meters = json_incref(json_object_get(before, "meters"));
+    }
+    json_array_foreach(json_object_get(before, "bundles"), i, bundle)
+        put_allowance(state->states, state->company, bundle);
+}
+
 /* --- before a price ----------------------------------------------------------------------------------------------- */
 
 static void put_memories(json_t *into, const struct tg_rateperiod *period)

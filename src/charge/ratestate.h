@@ -61,6 +61,8 @@ void tg_ratestate_give_back(const struct tg_ratestate *state, const json_t *cons
 
 /* --- Without a database ---------------------------------------------------------------------------------------------- */
 
+/* What a price of what was answered at_us depends on, instead of what a database says: a `before`. */
+void tg_ratestate_put(const struct tg_ratestate *state, int64_t at_us, const json_t *before);
 /* Months since year 0 by the wall clock of zone (UTC when there is none of that name). */
 int32_t tg_ratestate_period(const char *zone, int64_t at_us);
 /* `after` of the rule's output, a table at idx; NULL (the error says why): it cannot be read, or cannot be true. The

@@ -115,7 +115,7 @@ static void print_skipped(const json_t *skipped)
 
 /* --- the command --------------------------------------------------------------------------------------------------------- */
 
-static int run_file(const struct tg_args *args, struct tg_rules *rules, const json_t *cases)
+static int run_file(const struct tg_args *args, struct tg_ruleset *rules, const json_t *cases)
 {
     struct folders folders;
     find_folders(args, args->argv[0], &folders);
@@ -138,13 +138,13 @@ static int run_file(const struct tg_args *args, struct tg_rules *rules, const js
     return tally.failed == 0 ? TG_EXIT_OK : TG_EXIT_FAILED;
 }
 
-static int load_rules(const struct tg_args *args, struct tg_rules **rules_r, struct tg_err *err_r)
+static int load_rules(const struct tg_args *args, struct tg_ruleset **rules_r, struct tg_err *err_r)
 {
     char path[600];
     struct tg_luasource *src;
     if (tg_luasource_read(tg_cli_lua_dir(args, path, sizeof(path)), &src, err_r) != 0)
         return -1;
-    int status = tg_rules_new_of_release(src, rules_r, err_r);
+    int status = tg_rating_load_rules(src, rules_r, err_r);
     tg_luasource_unref(&src);
     return status;
 }
@@ -153,7 +153,7 @@ static int run_cases(const struct tg_args *args)
 {
     struct tg_err err;
     json_error_t bad;
-    struct tg_rules *rules;
+    struct tg_ruleset *rules;
     json_t *file = json_load_file(args->argv[0], JSON_REJECT_DUPLICATES, &bad);
     if (file == NULL && bad.line < 0)
         return tg_cli_fail(args, "%s", bad.text);
@@ -167,7 +167,7 @@ static int run_cases(const struct tg_args *args)
         status = tg_cli_fail(args, "%s", err.text);
     else {
         status = run_file(args, rules, cases);
-        tg_rules_free(&rules);
+        tg_ruleset_unref(&rules);
     }
     json_decref(file);
     return status;
@@ -186,7 +186,8 @@ const struct tg_command tg_cmd_rating_cases = {
     1,
     "Runs a file of rating cases through the rule VM",
     "Each case is {id, title, op, input, expected}. Operations: rate, rate_many, normalize, import_deck, components,\n"
-    "trueup, max_usage, fx; others are counted as skipped. Ends with 'N passed, N failed'; exit code 1 when one "
-    "failed.",
+    "trueup, max_usage, fx, session, stream; others are counted as skipped. Ends with 'N passed, N failed'; exit code "
+    "1\n"
+    "when one failed.",
     options,
     run_cases};

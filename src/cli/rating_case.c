@@ -8,6 +8,7 @@
 #include "base/decimal.h"
 #include "cli/mapfile.h"
 #include "cli/rating_input.h"
+#include "cli/rating_world.h"
 #include "rt/deckcsv.h"
 #include "rt/deckjson.h"
 #include "rt/fxtable.h"
@@ -32,14 +33,30 @@ static int read_result(lua_State *L, int index, void *arg, struct tg_err *err_r)
 
 static const struct tg_rules_snapshot no_snapshot;
 
+int tg_rating_load_rules(struct tg_luasource *host, struct tg_ruleset **rules_r, struct tg_err *err_r)
+{
+    struct tg_rulestate values = {.host = host};
+    if (tg_bundle_of_source(host, &values.bundle, err_r) != 0)
+        return -1;
+    struct tg_rulestate *state = tg_rulestate_new(&values);
+    const int status = tg_ruleset_new(state, rules_r, err_r);
+    tg_rulestate_unref(&state);
+    tg_bundle_unref(&values.bundle);
+    return status;
+}
+
 /* The rule's result, or {"error": what went wrong}. */
-static json_t *call_rule(struct tg_rules *rules, const char *hook, struct tg_rules_snapshot snap, json_t *input)
+static json_t *call_rule(struct tg_ruleset *rules, const char *hook, struct tg_rules_snapshot snap, json_t *input)
 {
     struct tg_err err;
     json_t *result = NULL;
     snap.is_trial = true;
-    if (tg_rules_call(rules, hook, &snap, push_input, input, read_result, &result, NULL, &err) == 0)
+    if (tg_ruleset_call(rules, hook, &snap, push_input, input, read_result, &result, NULL, &err) == 0)
         return result;
+    if (tg_ruleset_is_spoilt(rules)) {
+        struct tg_err ignored;
+        (void)!tg_ruleset_mend(rules, &ignored);
+    }
     return json_pack("{s:s}", "error", err.text);
 }
 
@@ -361,6 +378,8 @@ static const struct {
     {"trueup", run_trueup},
     {"max_usage", run_max_usage},
     {"fx", run_fx},
+    {"session", tg_rating_run_session},
+    {"stream", tg_rating_run_stream},
 };
 
 int tg_rating_case_run(const struct tg_rating_runner *runner, const json_t *test, json_t **actual_r,

@@ -2,7 +2,8 @@
  * expected.
  *
  * A case is {id, title, op, input, expected}. Operations: rate, rate_many, normalize, import_deck, components, trueup,
- * max_usage, fx; the others come with their features. The conventions of the file: money as decimal strings, times RFC 3339, durations in milliseconds.
+ * max_usage, fx, session, stream; the others come with their features. The conventions of the file: money as decimal
+ * strings, times RFC 3339, durations in milliseconds.
  */
 #ifndef TG_CLI_RATING_CASE_H
 #define TG_CLI_RATING_CASE_H
@@ -10,12 +11,14 @@
 #include <jansson.h>
 
 #include "base/err.h"
-#include "rt/rules.h"
+#include "rt/ruleseat.h"
 
 struct tg_rating_runner {
-    struct tg_rules *rules;
+    struct tg_ruleset *rules;
     const char *const *folders; /* where decks and eurofxref-hist.csv are looked for; NULL terminated */
 };
+/* The rules of the release, for a runner. */
+int tg_rating_load_rules(struct tg_luasource *host, struct tg_ruleset **rules_r, struct tg_err *err_r) TG_MUST_CHECK;
 /* 1: ran, *actual_r is the caller's; 0: the operation is not known here; -1: the case cannot be read. A rule that
  * fails is an actual {"error": text}. */
 int tg_rating_case_run(const struct tg_rating_runner *runner, const json_t *test, json_t **actual_r,
