@@ -58,8 +58,10 @@ end
 ---@return boolean? cleared, table? err
 function service.clear(tx, alert)
   local row, err = store.open(tx, alert)
-  if not row then
-    return err == nil and false or nil, err
+  if err then
+    return nil, err
+  elseif not row then
+    return false
   end
   local done
   done, err = store.clear(tx, alert.company, row.id, tg.time.now())

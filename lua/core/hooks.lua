@@ -579,7 +579,7 @@ hooks["alerts.evaluate"] = {
     state = record({ firing = "boolean", since = "time?", run = a("integer", nil, 0) }),
   }),
   on_failure = "default", says = "The alert keeps its state; the failure is an alert of its own.",
-  budget_us = 500, awaits = "alerts",
+  budget_us = 500, asked_by = "wallets/levels.lua",
 }
 
 hooks["admin.step"] = {

@@ -42,6 +42,14 @@ function service.enqueue(tx, job)
   return added, err
 end
 
+--- For a job that runs: once this transaction has committed, another one with its unique_key may be added. Whoever adds
+--- one for what has changed since must not be told that there is one already: this one does not see it any more.
+---@param tx table
+---@param job {id: string} as its handler was given it
+function service.free_key(tx, job)
+  return store.free_key(tx, job.id)
+end
+
 local schedules = {}
 
 --- Declares a schedule, while modules load: {name, handler, every_s}. One job a slot, however many nodes there are.

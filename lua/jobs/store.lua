@@ -56,6 +56,7 @@ local sql = tg.db.declare({
              updated_at = {now:time}
       WHERE id = {id:id} AND lease_token = {token:hex}]],
   },
+  free_key = { unscoped = SYSTEM, sql = "UPDATE jobs SET unique_key = NULL WHERE id = {id:id}" },
   delete_done = {
     unscoped = SYSTEM,
     sql = "DELETE FROM jobs WHERE state = 'done' AND run_at < {before:time} ORDER BY run_at LIMIT {limit}",
@@ -115,6 +116,10 @@ function store.claim(now, lease_until, token)
     job.attempts = job.attempts + 1
     return job
   end)
+end
+
+function store.free_key(tx, id)
+  return tx:execute(sql.free_key, { id = id })
 end
 
 --- Each answers how many rows it changed: 0 when the lease is another's by now.

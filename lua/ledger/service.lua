@@ -250,8 +250,10 @@ end
 ---@return decimal|table? total_or_err
 function service.expire_credits(tx, wallet_id)
   local wallet, err = store.take_wallet(tx, wallet_id)
-  if not wallet then
-    return err == nil and false or nil, err
+  if err then
+    return nil, err
+  elseif not wallet then
+    return false
   end
   local total, done
   total, err = break_expired(tx, wallet, tg.time.now())

@@ -5,6 +5,7 @@ local carried = require("policies.carried")
 local catalog = require("catalog.service")
 local errors = require("core.errors")
 local identity = require("identity.service")
+local orders = require("wallets.orders")
 local rights = require("users.rights")
 local sessions = require("sessions.service")
 local store = require("policies.store")
@@ -30,7 +31,7 @@ local STALE <const> = {
 -- Whose is what a path names?
 local FIND <const> = {
   co = identity.company, deck = catalog.deck, key = identity.key, rol = rights.role, usr = users.user,
-  wal = wallets.wallet,
+  top = orders.from_above, wal = wallets.wallet,
 }
 
 local function denial(reason)

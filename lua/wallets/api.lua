@@ -24,6 +24,35 @@ local credit <const> = v.object({
   created_at = shapes.instant,
 })
 
+local levels <const> = v.object({
+  wallet = shapes.id("wal"),
+  levels = shapes.list(v.object({ amount = shapes.money, firing = shapes.flag, since = v.or_null(shapes.instant) })),
+})
+
+local money_or_null <const> = v.or_null(shapes.money)
+local auto_topup <const> = v.object({
+  wallet = shapes.id("wal"), enabled = shapes.flag, threshold = money_or_null, amount = money_or_null,
+  monthly_max = money_or_null,
+  paused = v.described(shapes.flag, "an order failed: nothing is wanted before the balance has been above"),
+  ordered_this_month = shapes.money,
+})
+
+local order <const> = v.object({
+  id = shapes.id("top"), company = shapes.id("co"), wallet = shapes.id("wal"),
+  state = shapes.one_of({ "wanted", "done", "failed" }), amount = shapes.money,
+  balance = v.described(shapes.money, "that it was wanted at"), entry = v.or_null(shapes.id("ent")),
+  reason = v.described(v.or_null(shapes.text), "why it failed"), wanted_at = shapes.instant,
+  closed_at = v.or_null(shapes.instant),
+})
+
+local statement <const> = v.object({
+  wallet = shapes.id("wal"), company = shapes.id("co"), from = shapes.instant, to = shapes.instant,
+  opening_balance = shapes.money, closing_balance = shapes.money,
+  data = shapes.list(v.object({
+    kind = shapes.text, entries = shapes.count, events = shapes.count, amount = shapes.money,
+  })),
+})
+
 local moved <const> = v.object({ entry = entry, wallet = wallet })
 local id <const> = { id = "wal" }
 local FROM_ABOVE <const> = "By the company above, never by the one that pays. "
@@ -61,5 +90,42 @@ return openapi.section("wallets", "Wallets", {
     summary = "Put a balance right by hand", description = FROM_ABOVE .. TWO,
     ids = id, body = schema.correction, answers = { [200] = moved, [202] = approvals.approval }, once = true,
     example = { body = { amount = "-0.50", reason = "a transfer was typed wrong" } },
+  },
+  levels = { summary = "The balances that alerts tell of", ids = id, answers = { [200] = levels } },
+  set_levels = {
+    summary = "Set the balances that alerts tell of",
+    description = "An alert (`wallet.low_balance`) is raised when the balance goes below one of them, and cleared when "
+      .. "it is back; once each way, a moment later.",
+    ids = id, body = schema.levels, answers = { [200] = levels },
+    example = { body = { amounts = { "10", "50.00" } } },
+  },
+  auto_topup = { summary = "The rule of automatic top-ups", ids = id, answers = { [200] = auto_topup } },
+  set_auto_topup = {
+    summary = "Set when a wallet wants how much money",
+    description = "Below the threshold one order is wanted, and no second before it is settled or has failed; in a "
+      .. "month not more than `monthly_max`.",
+    ids = id, body = schema.auto_topup, answers = { [200] = auto_topup },
+    example = { body = { enabled = true, threshold = "-1000", amount = "100.00", monthly_max = "500" } },
+  },
+  orders = {
+    summary = "The orders of a wallet's automatic top-up, the newest first", ids = id, query = schema.order_list,
+    answers = { [200] = shapes.page(order) },
+  },
+  settle_order = {
+    summary = "Record that the money of an order has come in",
+    description = FROM_ABOVE .. "Twice is once.",
+    ids = { id = "top" }, body = schema.settlement, answers = { [200] = order }, once = true,
+    refusals = { [409] = "It has failed" },
+  },
+  fail_order = {
+    summary = "Record that the money of an order will not come",
+    description = FROM_ABOVE .. "The next is wanted when the balance has been above the threshold, or the rule is set.",
+    ids = { id = "top" }, body = schema.failure, answers = { [200] = order }, refusals = { [409] = "It is settled" },
+  },
+  statement = {
+    summary = "What moved a wallet in a time, by kind, with the balances before and after",
+    description = "Exact: the sums and the balance before are the balance after. What is being written this moment may "
+      .. "be missing in one that ends now.",
+    ids = id, query = schema.statement, answers = { [200] = { statement, { type = "text/csv" } } },
   },
 })

@@ -1,12 +1,15 @@
 --- Requests about wallets.
 local approvals = require("approvals.service")
+local levels = require("wallets.levels")
 local operations = require("operations.service")
+local orders = require("wallets.orders")
 local page = require("core.page")
 local request = require("core.request")
 local schema = require("wallets.schema")
 local service = require("wallets.service")
 local show = require("wallets.show")
 local show_approval = require("approvals.show")
+local statement = require("wallets.statement")
 local v = require("core.validate")
 
 local handler = {}
@@ -170,6 +173,135 @@ function handler.correct(req)
     end
     return 200, show_moved(moved)
   end)
+end
+
+-- Something that a wallet has, read or set as a whole.
+local function reading(read, show_one)
+  return function(req)
+    local id, err = v.path_id(req.params.id, "wal", "wallet")
+    local found
+    if id then
+      found, err = read(id)
+    end
+    if not found then
+      return nil, err
+    end
+    return 200, show_one(found)
+  end
+end
+
+-- The id of a wallet that the caller may see, and the body.
+local function of_wallet(req, shape)
+  local id, err = v.path_id(req.params.id, "wal", "wallet")
+  local wallet, input
+  if id then
+    wallet, err = service.wallet(id)
+  end
+  if wallet then
+    input, err = request.body(req, shape)
+  end
+  return input and id, input or err
+end
+
+--- GET /v1/wallets/{id}/levels
+handler.levels = reading(levels.levels, show.levels)
+
+--- PUT /v1/wallets/{id}/levels
+function handler.set_levels(req)
+  local id, input = of_wallet(req, schema.levels)
+  if not id then
+    return nil, input
+  end
+  local found, err = levels.set(id, input.amounts)
+  if not found then
+    return nil, err
+  end
+  return 200, show.levels(found)
+end
+
+--- GET /v1/wallets/{id}/auto-topup
+handler.auto_topup = reading(orders.rule, show.auto_topup)
+
+--- PUT /v1/wallets/{id}/auto-topup
+function handler.set_auto_topup(req)
+  local id, input = of_wallet(req, schema.auto_topup)
+  if not id then
+    return nil, input
+  end
+  local done, err = orders.set_rule(id, {
+    enabled = input.enabled, threshold = input.threshold, amount = input.amount,
+    monthly_max = input.monthly_max ~= tg.json.null and input.monthly_max or nil,
+  })
+  if not done then
+    return nil, err
+  end
+  return handler.auto_topup(req)
+end
+
+--- GET /v1/wallets/{id}/topup-orders
+handler.orders = listing(schema.order_list, "top", orders.orders, show.order)
+
+-- The id of an order that is the seller's to close, and the body.
+local function of_order(req, shape)
+  local id, err = v.path_id(req.params.id, "top", "order")
+  local order, input
+  if id then
+    order, err = orders.from_above(id)
+  end
+  if order then
+    input, err = request.body(req, shape)
+  end
+  return input and id, input or err
+end
+
+--- POST /v1/topup-orders/{id}/settle
+function handler.settle_order(req)
+  local id, input = of_order(req, schema.settlement)
+  if not id then
+    return nil, input
+  end
+  return operations.once(req, "POST /v1/topup-orders/" .. id .. "/settle", function(record)
+    local order, err = orders.settle(id, input, function(tx, row)
+      return record(tx, 200, show.order(row))
+    end)
+    if not order then
+      return nil, err
+    end
+    return 200, show.order(order)
+  end)
+end
+
+--- POST /v1/topup-orders/{id}/fail
+function handler.fail_order(req)
+  local id, input = of_order(req, schema.failure)
+  if not id then
+    return nil, input
+  end
+  local order, err = orders.fail(id, input.reason)
+  if not order then
+    return nil, err
+  end
+  return 200, show.order(order)
+end
+
+--- GET /v1/wallets/{id}/statement
+function handler.statement(req)
+  local id, err = v.path_id(req.params.id, "wal", "wallet")
+  local query, made
+  if id then
+    query, err = v.query(schema.statement, req.query)
+  end
+  if query then
+    made, err = statement.of(id, query)
+  end
+  if not made then
+    return nil, err
+  elseif query.format == "csv" then
+    return 200, statement.csv(made), {
+      ["content-type"] = "text/csv; charset=utf-8", ["content-disposition"] = 'attachment; filename="statement.csv"',
+    }
+  end
+  return 200, show.statement(made)
 end
 
 return handler

@@ -1,6 +1,7 @@
 --- The jobs about wallets.
 local jobs = require("jobs.service")
 local ledger = require("ledger.service")
+local levels = require("wallets.levels")
 local store = require("wallets.store")
 
 local handlers = {}
@@ -8,6 +9,7 @@ local handlers = {}
 local SECOND <const> = 1000000
 local EXPIRED_FOR <const> = 7 * 86400 * SECOND
 local AT_ONCE <const> = 200
+local SWEPT_MAX <const> = 1000
 local STOP_AFTER <const> = 5 * SECOND
 
 jobs.every({ name = "wallets.expire_credits", handler = "wallets.jobs:expire_credits", every_s = 60 })
@@ -26,6 +28,28 @@ function handlers.expire_credits()
       return nil, err
     elseif tg.time.now() - now > STOP_AFTER then
       break
+    end
+  end
+  return rows and true, err
+end
+
+--- A balance has left its band, or the levels have changed.
+---@param arguments {wallet: string}
+---@param job {id: string}
+function handlers.levels(arguments, job)
+  return levels.look(arguments.wallet, job)
+end
+
+-- A month that is new lets wallets want money that could not before; and whatever was lost is found again.
+jobs.every({ name = "wallets.sweep", handler = "wallets.jobs:sweep", every_s = 900 })
+
+function handlers.sweep()
+  local rows, err = store.wallets_below(SWEPT_MAX)
+  for _, row in ipairs(rows or {}) do
+    local done
+    done, err = ledger.look_at_levels(nil, row.company, row.id)
+    if not done then
+      return nil, err
     end
   end
   return rows and true, err

@@ -24,9 +24,11 @@ schema.credit_limit = v.object({ amount = v.described(v.decimal(), "in the walle
 
 schema.entry_list = page.query({})
 
+local reference <const> = v.described(v.string({ min = 1, max = 100 }), "of the transfer, as the bank says it")
+
 schema.topup = v.object({
   amount = payable,
-  reference = v.described(v.string({ min = 1, max = 100 }), "of the transfer, as the bank says it"),
+  reference = reference,
   note = v.optional(v.string({ min = 1, max = 150 })),
 })
 
@@ -43,5 +45,32 @@ schema.correction = v.object({
   amount = v.described(v.also(v.signed_decimal(), not_zero), "in the wallet's currency; below zero takes money out"),
   reason = v.string({ min = 3, max = 255 }),
 })
+
+schema.levels = v.object({
+  amounts = v.described(v.list(v.signed_decimal(), { max = schema.LEVELS_MAX }), "balances, in the wallet's currency"),
+})
+
+schema.auto_topup = v.object({
+  enabled = v.boolean(),
+  threshold = v.described(v.signed_decimal(), "below it money is wanted"),
+  amount = payable,
+  monthly_max = v.nullable(v.described(amount, "in a month of the company's zone")),
+})
+
+schema.order_list = page.query({})
+
+schema.settlement = v.object({
+  reference = reference,
+  note = v.optional(v.string({ min = 1, max = 150 })),
+})
+
+schema.failure = v.object({ reason = v.string({ min = 3, max = 255 }) })
+
+schema.FORMATS = { "json", "csv" }
+schema.statement = {
+  from = v.optional(v.described(v.time(), "31 days before `to`, when it is not given")),
+  to = v.optional(v.described(v.time(), "not part of it; now, when it is not given")),
+  format = v.optional(v.enum(schema.FORMATS)),
+}
 
 return schema

@@ -28,4 +28,44 @@ function wallets.credit(row)
   }
 end
 
+function wallets.levels(found)
+  local list, currency = tg.json.array({}), found.wallet.currency
+  for i, row in ipairs(found.rows) do
+    list[i] = { amount = show.money(row.amount, currency), firing = row.firing, since = show.time(row.since) }
+  end
+  return { wallet = found.wallet.id, levels = list }
+end
+
+function wallets.auto_topup(found)
+  local rule, currency = found.rule or {}, found.wallet.currency
+  return {
+    wallet = found.wallet.id, enabled = rule.enabled == true, threshold = show.money(rule.threshold, currency),
+    amount = show.money(rule.amount, currency), monthly_max = show.money(rule.monthly_max, currency),
+    paused = rule.paused == true, ordered_this_month = show.money(found.ordered, currency),
+  }
+end
+
+function wallets.order(row)
+  return {
+    id = row.id, company = row.company, wallet = row.wallet, state = row.state,
+    amount = show.money(row.amount, row.currency), balance = show.money(row.balance, row.currency),
+    entry = show.or_null(row.entry), reason = show.or_null(row.reason), wanted_at = show.time(row.wanted_at),
+    closed_at = show.time(row.closed_at),
+  }
+end
+
+function wallets.statement(made)
+  local kinds, currency = tg.json.array({}), made.wallet.currency
+  for i, row in ipairs(made.kinds) do
+    kinds[i] = {
+      kind = row.kind, entries = row.entries, events = row.events, amount = show.money(row.amount, currency),
+    }
+  end
+  return {
+    wallet = made.wallet.id, company = made.wallet.company, from = show.time(made.from), to = show.time(made.to),
+    opening_balance = show.money(made.opening, currency), data = kinds,
+    closing_balance = show.money(made.closing, currency),
+  }
+end
+
 return wallets
