@@ -29,6 +29,7 @@ struct tg_batch *tg_batch_new(struct tg_sqlconn *conn, struct tg_deckstore *deck
     b->get_rules = rules;
     b->rules_arg = rules_arg;
     b->arena = tg_usage_batch_new();
+    b->credits = tg_credits_new();
     tg_strbuf_init(&b->json, LIST_MAX);
     tg_strbuf_init(&b->ratings, RATINGS_MAX);
     return b;
@@ -52,6 +53,7 @@ static void reset(struct tg_batch *b)
     b->n_counters = 0;
     tg_keymap_clear(&b->call_map);
     tg_keymap_clear(&b->counter_map);
+    tg_credits_forget(b->credits);
     tg_keymap_clear(&b->access);
     tg_keymap_clear(&b->company_map);
     tg_keymap_clear(&b->seen);
@@ -64,6 +66,7 @@ void tg_batch_free(struct tg_batch **batch)
     if (b == NULL)
         return;
     reset(b);
+    tg_credits_free(&b->credits);
     tg_keymap_deinit(&b->access);
     tg_keymap_deinit(&b->company_map);
     tg_keymap_deinit(&b->seen);
@@ -348,7 +351,7 @@ static int run_steps(struct tg_batch *b, struct tg_err *err_r)
     const int status = tg_batch_read_companies(b, err_r);
     if (status != 0)
         return status;
-    if (tg_batch_lock_wallets(b, err_r) != 0)
+    if (tg_batch_lock_wallets(b, err_r) != 0 || tg_batch_expire_credits(b, err_r) != 0)
         return -1;
     defer_locked_out(b);
     collect_work(b);

@@ -4,7 +4,9 @@
 
 #include "base/strbuf.h"
 #include "charge/batch.h"
+#include "charge/credits.h"
 #include "charge/keymap.h"
+#include "charge/levels.h"
 #include "charge/rate.h"
 
 #define TG_BATCH_NONE UINT32_MAX
@@ -27,7 +29,12 @@ struct tg_batch_company { /* a company that something in the batch is about */
     struct tg_id deck_id;
     uint32_t deck_version; /* 0: no deck */
     struct tg_rate_plan plan;
-    struct tg_purse purse; /* as locked; calls take from it at once, usage when all is decided */
+    bool has_credits; /* says the wallet */
+    bool has_expired; /* a credit, and was broken */
+    uint32_t credits; /* the wallet's number among those with credits, or TG_BATCH_NONE */
+    struct tg_levels_band band;
+    struct tg_purse
+        purse; /* as locked, without credits that have expired; calls take from it at once, usage when all is decided */
     struct tg_batch_entry entries[TG_BATCH_ENTRIES];
     unsigned limits_met; /* by rules, with its calls and usage */
     const struct tg_batch_item *item; /* that brought its first usage */
@@ -97,6 +104,7 @@ struct tg_batch {
     struct tg_keymap counter_map; /* (company, key) → index of counters */
     struct tg_batch_counter *counters;
     size_t n_counters, counters_capacity;
+    struct tg_credits *credits;
     struct tg_usage_batch *arena; /* texts of calls, rows that their ends make */
     struct tg_strbuf json; /* the list that the running statement takes */
     struct tg_strbuf ratings; /* JSON of all that was rated, answers about calls */
@@ -135,6 +143,13 @@ void tg_batch_count_begun(struct tg_batch *b, struct tg_batch_call *call, const 
 void tg_batch_count_ended(struct tg_batch *b, struct tg_batch_call *call);
 int tg_batch_write_counts(struct tg_batch *b, struct tg_err *err_r) TG_MUST_CHECK;
 
+/* batch_credits.c: credits of the locked wallets, and balances that leave their band. Once the purses are final, write. */
+int tg_batch_expire_credits(struct tg_batch *b, struct tg_err *err_r) TG_MUST_CHECK;
+int tg_batch_write_credits(struct tg_batch *b, struct tg_err *err_r) TG_MUST_CHECK;
+int tg_batch_write_levels(struct tg_batch *b, struct tg_err *err_r) TG_MUST_CHECK;
+
+/* How many entries touch the company's wallet. */
+unsigned tg_batch_n_entries(const struct tg_batch_company *company);
 /* A new work at the end of works; it owns itself. */
 struct tg_batch_work *tg_batch_work_new(struct tg_batch *b, uint32_t item, uint32_t company,
                                         struct tg_usage_event *event);

@@ -134,6 +134,7 @@ static struct tg_batch_company *add_company(struct tg_batch *b)
     }
     struct tg_batch_company *company = &b->companies[b->n_companies++];
     memset(company, 0, sizeof(*company));
+    company->credits = TG_BATCH_NONE;
     return company;
 }
 
@@ -273,7 +274,7 @@ struct locking {
 static int on_locked(const struct tg_dbval *c, size_t n_cells, void *arg)
 {
     const struct locking *locking = arg;
-    assert(n_cells == 5);
+    assert(n_cells == 8);
     const struct tg_batch_company wanted = {.wallet = tg_batch_id(&c[0])}, *key = &wanted;
     struct tg_batch_company **found =
         bsearch(&key, locking->by_wallet, locking->n, sizeof(*locking->by_wallet), compare_wallets);
@@ -283,6 +284,8 @@ static int on_locked(const struct tg_dbval *c, size_t n_cells, void *arg)
                                         .held = c[2].dec,
                                         .credit_limit = c[3].dec,
                                         .open_calls = (uint32_t)c[4].num};
+    (*found)->has_credits = c[5].num != 0;
+    (*found)->band = tg_levels_band(&c[6], &c[7]);
     return 0;
 }
 
@@ -300,7 +303,8 @@ int tg_batch_lock_wallets(struct tg_batch *b, struct tg_err *err_r)
     struct tg_dbval list;
     (void)tg_batch_list_end(b, &list);
     const int status = tg_sqlconn_each(b->conn,
-                                       "SELECT w.id, w.balance, w.held, w.credit_limit, w.open_calls"
+                                       "SELECT w.id, w.balance, w.held, w.credit_limit, w.open_calls, w.has_credits,"
+                                       " w.alert_below, w.alert_above"
                                        " FROM JSON_TABLE(?, '$[*]' COLUMNS (k CHAR(32) CHARACTER SET ascii PATH '$')) j"
                                        " STRAIGHT_JOIN wallets w FORCE INDEX (PRIMARY) ON w.id = UNHEX(j.k)"
                                        " FOR UPDATE SKIP LOCKED",

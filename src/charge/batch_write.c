@@ -228,28 +228,30 @@ static int write_postings(struct tg_batch *b, size_t n_entries, struct tg_err *e
         b->values, 8, n_entries * 2, NULL, err_r);
 }
 
-static bool is_wallet_changed(const struct tg_batch_company *c)
+unsigned tg_batch_n_entries(const struct tg_batch_company *c)
 {
-    return c->is_purse_changed || c->entries[TG_BATCH_USAGE].n > 0;
+    return (unsigned)(c->entries[TG_BATCH_CALLS].n > 0) + (c->entries[TG_BATCH_USAGE].n > 0) + c->has_expired;
 }
 
 static int write_wallets(struct tg_batch *b, struct tg_err *err_r)
 {
-    struct tg_dbval *values = tg_batch_values(b, b->n_companies * 4), *v = values;
+    struct tg_dbval *values = tg_batch_values(b, b->n_companies * 5), *v = values;
     for (size_t i = 0; i < b->n_companies; i++) {
         const struct tg_batch_company *c = &b->companies[i];
-        if (!is_wallet_changed(c))
+        const unsigned n_entries = tg_batch_n_entries(c);
+        if (n_entries == 0 && !c->is_purse_changed)
             continue;
         *v++ = TG_DBVAL_DEC(c->purse.balance);
         *v++ = TG_DBVAL_DEC(c->purse.held);
         *v++ = TG_DBVAL_INT(c->purse.open_calls);
+        *v++ = TG_DBVAL_INT(n_entries);
         *v++ = TG_DBVAL_ID(c->wallet);
     }
     if (v == values)
         return 0;
     return tg_sqlconn_bulk(
-        b->conn, "UPDATE wallets SET balance = ?, held = ?, open_calls = ?, version = version + 1 WHERE id = ?", values,
-        4, (size_t)(v - values) / 4, NULL, err_r);
+        b->conn, "UPDATE wallets SET balance = ?, held = ?, open_calls = ?, version = version + ? WHERE id = ?", values,
+        5, (size_t)(v - values) / 5, NULL, err_r);
 }
 
 /* Calls have taken theirs from the purse; usage takes its sum now. */
@@ -274,7 +276,9 @@ static int write_ledger(struct tg_batch *b, struct tg_err *err_r)
         return -1;
     if (n_entries > 0 && (write_entries(b, n_entries, err_r) != 0 || write_postings(b, n_entries, err_r) != 0))
         return -1;
-    return write_wallets(b, err_r);
+    if (write_wallets(b, err_r) != 0 || tg_batch_write_credits(b, err_r) != 0)
+        return -1;
+    return tg_batch_write_levels(b, err_r);
 }
 
 static int write_operations(struct tg_batch *b, struct tg_err *err_r)
