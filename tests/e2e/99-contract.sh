@@ -48,7 +48,11 @@ for side in left right; do
     post /v1/calls/authorize "{\"call_id\": \"$side\", \"to\": \"+12125550100\"}"
     post "/v1/calls/$side/settle" '{"duration_ms": 61000, "status": "answered"}' # one that is over changes no more
 done
+# what it may do, a call of its own, would be a change
 key=$platform_key
+api GET '/v1/companies?q=left'
+api PATCH "/v1/companies/$(field '.data[] | select(.name == "left").id')" -H 'Content-Type: application/json' \
+    -d '{"limits": {"concurrent_calls": 0}}'
 # Everything that a refused request must not change; a key's last use is its own business.
 sums() {
     sql "SELECT table_name FROM information_schema.tables WHERE table_schema = '$database' ORDER BY 1" |
