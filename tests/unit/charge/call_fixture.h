@@ -207,7 +207,7 @@ static void drop(struct live *live)
 }
 
 /* "balance held available": what the wallet says. */
-static const char *wallet(void)
+static inline const char *wallet(void)
 {
     static char text[3 * TG_DECIMAL_TEXT_SIZE];
     snprintf(text, sizeof(text), "%s %s %s", text_of(fx.purse.balance), text_of(fx.purse.held),

@@ -54,13 +54,13 @@ static int run_text(const char *text, const char *more)
 #define BAD                                                                                                            \
     "{\"id\":\"B\",\"title\":\"bad\",\"op\":\"rate\",\"input\":{" PLAN                                                 \
     ",\"event\":{\"to\":\"+12125550100\",\"duration_ms\":60000}},\"expected\":{\"total\":\"0.07\"}}"
-#define LATER "{\"id\":\"L\",\"op\":\"session\",\"input\":{},\"expected\":{}}"
+#define LATER "{\"id\":\"L\",\"op\":\"forecast\",\"input\":{},\"expected\":{}}"
 
 TEST(a_file_that_passes_ends_with_the_numbers_alone_on_a_line)
 {
     is_int(run_line("tests/fixtures/rating/cases.json"), TG_EXIT_OK);
-    const char *last = strstr(output, "\n63 passed, 0 failed\n");
-    ok(last != NULL && strlen(last) == strlen("\n63 passed, 0 failed\n"), "%s", output);
+    const char *last = strstr(output, "\n79 passed, 0 failed\n");
+    ok(last != NULL && strlen(last) == strlen("\n79 passed, 0 failed\n"), "%s", output);
     tap_contains(__FILE__, __LINE__, output, "ok T-A1 - 60.000 s");
 }
 
@@ -69,7 +69,7 @@ TEST(a_case_that_fails_is_shown_and_fails_the_command)
     is_int(run_text("[" GOOD "," BAD "," LATER "," LATER "]", ""), TG_EXIT_FAILED);
     tap_contains(__FILE__, __LINE__, output, "ok G - good\nnot ok B - bad\n  differs at /total\n");
     tap_contains(__FILE__, __LINE__, output, "expected {\"total\":\"0.07\"}");
-    tap_contains(__FILE__, __LINE__, output, "2 skipped: session\n1 passed, 1 failed\n");
+    tap_contains(__FILE__, __LINE__, output, "2 skipped: forecast\n1 passed, 1 failed\n");
 }
 
 TEST(json_is_one_line)
@@ -78,7 +78,7 @@ TEST(json_is_one_line)
     json_t *line = json_loads(output, 0, NULL);
     is_int(json_integer_value(json_object_get(line, "passed")), 1);
     is_int(json_integer_value(json_object_get(line, "failed")), 1);
-    is_int(json_integer_value(json_object_get(json_object_get(line, "skipped"), "session")), 1);
+    is_int(json_integer_value(json_object_get(json_object_get(line, "skipped"), "forecast")), 1);
     const json_t *failure = json_array_get(json_object_get(line, "failures"), 0);
     is_str(json_string_value(json_object_get(failure, "place")), "/total");
     json_decref(line);
