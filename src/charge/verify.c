@@ -96,6 +96,24 @@ static const struct check checks[] = {
      "   WHERE e.kind = 'calls.charged') t"
      " GROUP BY company_id, entry_id HAVING SUM(cost) <> SUM(charged) OR SUM(n) <> SUM(event_count) LIMIT 1000"},
 
+    {"correction_begins", "usg", "a correction should begin at %s, and begins at %s",
+     "SELECT k.company_id, k.usage_id, CAST(COALESCE(IF(k.seq = 1, u.amount, b.amount), 0) AS CHAR),"
+     " CAST(k.amount_before AS CHAR) FROM usage_corrections k"
+     " LEFT JOIN usage_events u ON u.company_id = k.company_id AND u.id = k.usage_id"
+     " LEFT JOIN usage_corrections b ON b.company_id = k.company_id AND b.usage_id = k.usage_id AND b.seq = k.seq - 1"
+     " WHERE k.amount_before <> COALESCE(IF(k.seq = 1, u.amount, b.amount), 0) LIMIT 1000"},
+    {"correction_charge", "ent", "its corrections charge %s more, and it charges %s",
+     "SELECT company_id, entry_id, CAST(SUM(cost) AS CHAR), CAST(SUM(charged) AS CHAR) FROM"
+     " (SELECT company_id, entry_id, amount - amount_before AS cost, 0 AS charged FROM usage_corrections"
+     "   WHERE entry_id IS NOT NULL"
+     "  UNION ALL SELECT e.company_id, e.id, 0, p.amount FROM ledger_entries e JOIN ledger_postings p"
+     "   ON p.company_id = e.company_id AND p.entry_id = e.id AND p.account = 'revenue'"
+     "   WHERE e.kind = 'usage.corrected') t"
+     " GROUP BY company_id, entry_id HAVING SUM(cost) <> SUM(charged) LIMIT 1000"},
+    {"correction_without_entry", "usg", "a correction of %s should be in an entry, and is in %s",
+     "SELECT company_id, MIN(usage_id), CAST(SUM(amount - amount_before) AS CHAR), 'none' FROM usage_corrections"
+     " WHERE entry_id IS NULL GROUP BY company_id, correction_id HAVING SUM(amount - amount_before) <> 0 LIMIT 1000"},
+
     {"credit_granted", "crd", "the wallet got %s of it, the credit says %s",
      "SELECT c.company_id, c.id, CAST(COALESCE(p.amount, 0) AS CHAR), CAST(c.granted AS CHAR) FROM credits c"
      " LEFT JOIN ledger_postings p ON p.company_id = c.company_id AND p.entry_id = c.entry_id"

@@ -7,6 +7,7 @@
  * - a usage charge is the sum of its events, and every event with a price names the entry that charged it;
  * - a wallet holds what its open calls hold; a closed call holds nothing; a call's charge is what its meters cost, its
  *   debits are those written down, and each entry of calls is the sum of its debits and of what was left at the end;
+ * - a correction begins where the usage, or the correction before, has ended, and its entry is the difference;
  * - a credit is what the wallet got for it, and what remains of it the grant less the draws; an entry draws no more than
  *   it takes, and gives back no more than it gives.
  *

@@ -1,6 +1,8 @@
 /* credits_test - what is taken from a wallet is taken from its credits first, exactly. */
 #include "../../../src/charge/credits.c"
 
+#include <jansson.h>
+
 #include "fixture.h"
 
 #define DAY_US (INT64_C(86400) * 1000000)
@@ -290,6 +292,74 @@ TEST(wallets_of_one_attempt_do_not_mix)
     write_all();
     is_str(remaining(), "a 4");
     is_int(DB_INT("SELECT COUNT(*) FROM wallets WHERE has_credits = (currency = 'USD')"), 2);
+}
+
+/* --- the table that lua/ledger/credits.lua is tried on, too -------------------------------------------------------- */
+
+static struct tg_id small_id(json_int_t n)
+{
+    return (struct tg_id){.bytes = {[15] = (uint8_t)n}};
+}
+
+static void plant(const json_t *credit)
+{
+    const json_t *expires_at = json_object_get(credit, "expires_at");
+    const char *left = json_string_value(json_object_get(credit, "remaining"));
+    const struct tg_id id = small_id(json_integer_value(json_object_get(credit, "id")));
+    const struct tg_dbval values[] = {
+        TG_DBVAL_ID(world.client),
+        TG_DBVAL_ID(id),
+        TG_DBVAL_ID(wallet),
+        TG_DBVAL_INT(json_integer_value(json_object_get(credit, "priority"))),
+        TG_DBVAL_DEC(dec(left)),
+        TG_DBVAL_DEC(dec(left)),
+        json_is_null(expires_at) ? TG_DBVAL_NULL : TG_DBVAL_TIME(json_integer_value(expires_at)),
+        TG_DBVAL_ID(id),
+    };
+    db_int("INSERT INTO credits (company_id, id, wallet_id, kind, priority, granted, remaining, expires_at, entry_id,"
+           " created_at) VALUES (?, ?, ?, 'promotion', ?, ?, ?, ?, ?, NOW())",
+           values, 8);
+}
+
+/* What was moved by [from, to) of draws is this list. */
+static void moved_is(size_t from, size_t to, const json_t *list, const char *what)
+{
+    is_int(to - from, json_array_size(list));
+    for (size_t i = 0; i < json_array_size(list) && from + i < to; i++) {
+        const json_t *want = json_array_get(list, i);
+        const struct draw *draw = &credits->draws[from + i];
+        ok(tg_id_equal(credits->credits[draw->credit].id, small_id(json_integer_value(json_object_get(want, "id")))) &&
+               tg_decimal_cmp(draw->amount, dec(json_string_value(json_object_get(want, "amount")))) == 0,
+           "%s %zu", what, i);
+    }
+}
+
+static void golden_case(const json_t *c)
+{
+    const json_t *credit;
+    size_t i;
+    struct tg_decimal broken;
+    wallet_begin("0");
+    json_array_foreach(json_object_get(c, "credits"), i, credit) plant(credit);
+    load();
+    now_us = json_integer_value(json_object_get(c, "now"));
+    tg_credits_expire(credits, 0, dec(json_string_value(json_object_get(c, "available"))), dec("0"), dec("0"), now_us,
+                      &broken);
+    const size_t n_broken = credits->n_draws;
+    tg_credits_draw(credits, 0, tg_id_new(), dec(json_string_value(json_object_get(c, "take"))));
+    printf("# %s\n", json_string_value(json_object_get(c, "name")));
+    moved_is(0, n_broken, json_object_get(c, "broken"), "broken");
+    moved_is(n_broken, credits->n_draws, json_object_get(c, "draws"), "drawn");
+}
+
+TEST(the_golden_cases)
+{
+    json_t *golden = json_load_file("tests/golden/credits.json", 0, NULL);
+    const json_t *c;
+    size_t i;
+    ok(json_array_size(json_object_get(golden, "cases")) > 5, "there are cases");
+    json_array_foreach(json_object_get(golden, "cases"), i, c) golden_case(c);
+    json_decref(golden);
     tg_credits_free(&credits);
 }
 

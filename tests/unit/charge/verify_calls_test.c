@@ -10,21 +10,24 @@ static const char books[] =
     " @credit = UNHEX('01910000000070008000000000000003'), @other = UNHEX('01910000000070008000000000000004'),"
     " @e1 = UNHEX('01910000000070008000000000000011'), @e2 = UNHEX('01910000000070008000000000000012'),"
     " @e3 = UNHEX('01910000000070008000000000000013'), @e4 = UNHEX('01910000000070008000000000000014'),"
-    " @e5 = UNHEX('01910000000070008000000000000015'), @a = UNHEX('0191000000007000800000000000000A'),"
+    " @e5 = UNHEX('01910000000070008000000000000015'), @e6 = UNHEX('01910000000070008000000000000016'),"
+    " @e7 = UNHEX('01910000000070008000000000000017'), @a = UNHEX('0191000000007000800000000000000A'),"
     " @b = UNHEX('0191000000007000800000000000000B'), @d = UNHEX('0191000000007000800000000000000D'),"
     " @f = UNHEX('0191000000007000800000000000000F'), @t = '2026-07-14 12:00:00', @z = UNHEX(REPEAT('00', 32));"
     "INSERT INTO wallets (company_id, id, currency, balance, version, held, open_calls, has_credits, created_at)"
-    " VALUES (@co, @w, 'USD', 91, 5, 2.5, 1, 1, @t), (@other, @other, 'USD', 0, 0, 0, 0, 0, @t);"
+    " VALUES (@co, @w, 'USD', 91.75, 7, 2.5, 1, 1, @t), (@other, @other, 'USD', 0, 0, 0, 0, 0, @t);"
     "INSERT INTO ledger_entries (company_id, id, kind, event_count, created_at) VALUES (@co, @e1, 'credit.granted', 0, "
     "@t),"
     " (@co, @e2, 'wallet.topped_up', 0, @t), (@co, @e3, 'calls.charged', 2, @t), (@co, @e4, 'calls.charged', 2, @t),"
-    " (@co, @e5, 'credit.expired', 0, @t);"
+    " (@co, @e5, 'credit.expired', 0, @t), (@co, @e6, 'usage.corrected', 0, @t), (@co, @e7, 'usage.corrected', 0, @t);"
     "INSERT INTO ledger_postings VALUES"
     " (@co, @e1, 0, 'wallet', @w, 'USD', 11, 11), (@co, @e1, 1, 'promotions', NULL, 'USD', -11, NULL),"
     " (@co, @e2, 0, 'wallet', @w, 'USD', 90, 101), (@co, @e2, 1, 'clearing', NULL, 'USD', -90, NULL),"
     " (@co, @e3, 0, 'wallet', @w, 'USD', -4, 97), (@co, @e3, 1, 'revenue', NULL, 'USD', 4, NULL),"
     " (@co, @e4, 0, 'wallet', @w, 'USD', -3, 94), (@co, @e4, 1, 'revenue', NULL, 'USD', 3, NULL),"
-    " (@co, @e5, 0, 'wallet', @w, 'USD', -3, 91), (@co, @e5, 1, 'breakage', NULL, 'USD', 3, NULL);"
+    " (@co, @e5, 0, 'wallet', @w, 'USD', -3, 91), (@co, @e5, 1, 'breakage', NULL, 'USD', 3, NULL),"
+    " (@co, @e6, 0, 'wallet', @w, 'USD', 0.5, 91.5), (@co, @e6, 1, 'revenue', NULL, 'USD', -0.5, NULL),"
+    " (@co, @e7, 0, 'wallet', @w, 'USD', 0.25, 91.75), (@co, @e7, 1, 'revenue', NULL, 'USD', -0.25, NULL);"
     "INSERT INTO credits VALUES (@co, @credit, @w, 'promotion', 0, 11, 1, NULL, '', @e1, @t);"
     "INSERT INTO credit_draws VALUES (@co, @e3, @credit, 4), (@co, @e4, @credit, 3), (@co, @e5, @credit, 3);"
     "INSERT INTO calls (company_id, id, call_key, call_id, state, request_hash, request, opened_at, closed_at, "
@@ -49,6 +52,12 @@ static const char books[] =
     "NULL, '{}', @z, NULL),"
     " (@co, @f, @f, @f, 'tollgate', 'call_f/call.seconds', 'call.seconds', @t, @t, 1, 'f', '{}', 'rated', 1, 'USD', "
     "'{}', @z, NULL);"
+    "INSERT INTO usage_corrections (company_id, usage_id, seq, correction_id, event_time, meter, quantity, properties,"
+    " status, billed_before, billed_s, amount_before, amount, currency, reversal, rating, entry_id, reason, actor,"
+    " created_at) VALUES"
+    " (@co, @b, 1, @e1, @t, 'llm', 1, '{}', 'rated', 0, 0, 1, 0.5, 'USD', '{}', '{}', @e6, '', '', @t),"
+    " (@co, @b, 2, @e2, @t, 'llm', 1, '{}', 'rated', 0, 0, 0.5, 0.25, 'USD', '{}', '{}', @e7, '', '', @t),"
+    " (@co, @b, 3, @e3, @t, 'llm', 1, '{}', 'rated', 0, 0, 0.25, 0.25, 'USD', '{}', '{}', NULL, '', '', @t);"
     "INSERT INTO allowances VALUES (@co, @a, 600, 600, 0, NULL, @t, NULL, '', @t);";
 
 static void run(const char *sql)
@@ -150,6 +159,17 @@ TEST(each_damage_is_found_alone)
         {"UPDATE wallets SET has_credits = 0 WHERE id = @w",
          "wallet_credits wal: there are 1 credits with something left, the wallet says there are none\n",
          "UPDATE wallets SET has_credits = 1 WHERE id = @w"},
+        {"UPDATE usage_corrections SET amount_before = 1.5, amount = 1 WHERE seq = 1",
+         "correction_begins usg: a correction should begin at 1, and begins at 1.5\n"
+         "correction_begins usg: a correction should begin at 1, and begins at 0.5\n",
+         "UPDATE usage_corrections SET amount_before = 1, amount = 0.5 WHERE seq = 1"},
+        {"UPDATE usage_corrections SET entry_id = @e6 WHERE seq = 2",
+         "correction_charge ent: its corrections charge -0.75 more, and it charges -0.5\n"
+         "correction_charge ent: its corrections charge 0 more, and it charges -0.25\n",
+         "UPDATE usage_corrections SET entry_id = @e7 WHERE seq = 2"},
+        {"UPDATE usage_corrections SET amount = 5 WHERE seq = 3",
+         "correction_without_entry usg: a correction of 4.75 should be in an entry, and is in none\n",
+         "UPDATE usage_corrections SET amount = 0.25 WHERE seq = 3"},
         {"UPDATE allowances SET remaining_s = 601", "allowance_remaining alw: of 600 free seconds 601 are left\n",
          "UPDATE allowances SET remaining_s = 600"},
         {"UPDATE ledger_postings SET balance_after = 98 WHERE entry_id = @e3 AND leg = 0",
