@@ -65,7 +65,7 @@ static struct tg_usage_event make_event(const struct tg_call_context *ctx, const
 {
     return (struct tg_usage_event){
         .company = call->company,
-        .source = "tollgate",
+        .source = TG_USAGE_SOURCE_CALLS,
         .event_id = write_event_id(ctx, call, meter),
         .meter = meter,
         .call_id = call->call_id,

@@ -19,6 +19,7 @@
 
 #define TG_USAGE_EVENTS_MAX 10000
 #define TG_USAGE_BODY_MAX (8u << 20)
+#define TG_USAGE_SOURCE_CALLS "tollgate" /* of rows that the end of a live call makes */
 
 enum tg_usage_outcome { /* of one event */
                         TG_USAGE_PENDING,

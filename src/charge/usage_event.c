@@ -116,7 +116,11 @@ static int read_event_id(struct reader *r, json_t *v)
 
 static int read_source(struct reader *r, json_t *v)
 {
-    return read_text(r, v, "/source", SOURCE_MAX, &r->event->source);
+    if (read_text(r, v, "/source", SOURCE_MAX, &r->event->source) != 0)
+        return -1;
+    if (strcmp(r->event->source, TG_USAGE_SOURCE_CALLS) == 0)
+        return REJECT(r, "/source", "is what usage of settled calls is kept under; nobody else has this name");
+    return 0;
 }
 
 static int read_meter(struct reader *r, json_t *v)

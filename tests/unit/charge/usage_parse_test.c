@@ -159,6 +159,7 @@ TEST(a_wrong_field_rejects_its_event_and_says_where)
         {EVENT("e1", ",\"provider_cost\":{\"amount\":0.1,\"currency\":\"USD\"}"), "/provider_cost/amount", "string"},
         {EVENT("e1", ",\"provider_cost\":{\"amount\":\"1\",\"currency\":\"XXX\"}"), "/provider_cost/currency",
          "ISO 4217"},
+        {"{\"event_id\":\"e\",\"source\":\"tollgate\"}", "/source", "usage of settled calls"},
         {"{\"event_id\":\"e\",\"source\":\"s\",\"meter\":\"Call Seconds\"}", "/meter", "a meter is written"},
         {"{\"event_id\":\"e\",\"source\":\"s\",\"meter\":\"m\",\"event_time\":\"2026-02-30T00:00:00Z\"}", "/event_time",
          "not a time"},
