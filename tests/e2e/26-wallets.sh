@@ -88,8 +88,8 @@ post "$at/credits" '{"amount": "0.005", "priority": 1, "expires_at": "2099-01-01
 soon=$(field .credit.id)
 post "$at/credits" '{"amount": "1", "expires_at": "2020-01-01T00:00:00Z"}'
 problem 422 invalid_input "none that has ended" /expires_at
-post "$at/corrections" '{"amount": "-0.012", "reason": "a call that was forgotten"}'
-is "$status" 200 "0.012 is taken out"
+post /v1/usage "[$(event one "{company: \"$acme\", quantity: \"30\"}")]"
+is "$(json .outcomes.rated)" 1 "a call of 0.012 is charged"
 api GET "$at/credits"
 is "$(json '[.data[] | [.id, .granted.amount, .remaining.amount]]')" "[[\"$soon\",\"0.005\",\"0\"],[\"$late\",\"0.01\",\"0.003\"]]" \
     "first the smaller priority, then the other"

@@ -31,6 +31,11 @@ alerts() { # KIND: states, the oldest first
 }
 balance() { shortest "$(sql "SELECT balance FROM wallets w JOIN companies c ON c.id = w.company_id WHERE c.name = 'acme'")"; }
 
+# --- who listens
+redis_socket=${TOLLGATE_REDIS_URL#*://} && redis_socket=${redis_socket%%\?*}
+redis-cli -s "$redis_socket" SUBSCRIBE tollgate:events >"$dir/events" 2>"$dir/events.err" &
+listener=$!
+
 # --- levels
 key=$own_key
 put "$at/levels" '{"amounts": ["5", "5.0"]}'
@@ -62,8 +67,8 @@ problem 409 alert_cleared "what is over is not acknowledged"
 charge() { # N: so many at once, of 0.012 each
     local n pids=()
     for n in $(seq "$1"); do
-        curl -s -o "$dir/charge-$n" -H "Authorization: Bearer $platform_key" -H "Content-Type: application/json" \
-            -d "{\"amount\": \"-0.012\", \"reason\": \"charge $n\"}" "http://127.0.0.1:$port$at/corrections" &
+        curl -s -o "$dir/charge-$n" -H "Authorization: Bearer $platform_key" -H 'Content-Type: application/json' \
+            -d "$(event "of-$1-$n" "{company: \"$acme\", quantity: \"30\"}")" "http://127.0.0.1:$port/v1/usage" &
         pids+=($!)
     done
     wait "${pids[@]}"
@@ -111,7 +116,7 @@ ok $? "a second server"
 pids=()
 for n in $(seq 40); do
     curl -s -o "$dir/two-$n" -H "Authorization: Bearer $platform_key" -H 'Content-Type: application/json' \
-        -d "{\"amount\": \"-0.012\", \"reason\": \"two $n\"}" "http://127.0.0.1:$((n % 2 ? first_port : second_port))$at/corrections" &
+        -d "$(event "two-$n" "{company: \"$acme\", quantity: \"30\"}")" "http://127.0.0.1:$((n % 2 ? first_port : second_port))/v1/usage" &
     pids+=($!)
 done
 wait "${pids[@]}"
@@ -168,11 +173,10 @@ settled
 is "$(sql "SELECT COUNT(*) FROM topup_orders WHERE state = 'wanted'") $(alerts wallet.topup_capped)" "1 cleared" "in the next month it does"
 
 # --- statements
-post /v1/usage "[$(event one "{company: \"$acme\", quantity: \"30\"}"), $(event two "{company: \"$acme\"}")]"
 api GET "$at/statement"
 is "$status $(json '[.opening_balance.amount, .closing_balance.amount == "'"$(balance)"'", ([.data[].kind] | join(" "))]')" \
     '200 ["0",true,"usage.charged wallet.corrected wallet.topped_up"]' "a statement: from nothing to what is there"
-is "$(json '.data[0].events')" 2 "and it counts the events"
+is "$(json '.data[0].events')" 110 "and it counts the events"
 field '.data[].amount.amount' >"$dir/amounts"
 equal "its sums add up to the balance" "$(python3 -c 'import sys, decimal; print(sum(map(decimal.Decimal, sys.stdin.read().split())))' <"$dir/amounts")" "$(balance)"
 api GET "$at/statement?from=2026-01-01T00:00:00Z&to=2026-02-01T00:00:00Z"
@@ -186,6 +190,15 @@ problem 422 invalid_input "a time that ends before it begins is none" '?to'
 emptied() { [ "$(sql "SELECT COUNT(*) FROM outbox")" = 0 ]; }
 until_true 10 emptied
 ok $? "the outbox is empty in the end"
+kill "$listener"
+wait "$listener" 2>/dev/null
+grep '^{' "$dir/events" >"$dir/told"
+is "$(jq -r .event "$dir/told" | sort | uniq -c | awk '{ print $2, $1 }' | paste -sd' ')" \
+    "$(sql "SELECT 'alert.acknowledged', 1 UNION SELECT 'alert.cleared', SUM(cleared_at IS NOT NULL) FROM alerts UNION SELECT 'alert.raised', COUNT(*) FROM alerts
+        UNION SELECT 'topup.failed', SUM(state = 'failed') FROM topup_orders UNION SELECT 'topup.settled', SUM(state = 'done') FROM topup_orders
+        UNION SELECT 'topup.wanted', COUNT(*) FROM topup_orders UNION SELECT kind, COUNT(*) FROM ledger_entries WHERE kind LIKE 'wallet.%' GROUP BY kind" |
+        tr '\t' ' ' | paste -sd' ')" "whoever listens was told of everything, once"
+is "$(jq -r 'select(.event | startswith("wallet.")) | .version' "$dir/told" | sort | uniq -d | wc -l)" 0 "each change of a wallet has its own version"
 "$TOLLGATE" ledger verify >"$dir/verify.out" 2>&1
 is $? 0 "ledger verify is clean"
 is "$(sql "SELECT COUNT(*) FROM jobs WHERE state = 'dead'")" 0 "no job has failed"

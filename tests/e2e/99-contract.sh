@@ -37,7 +37,7 @@ platform_key=$key
 for side in left right; do
     key=$platform_key
     make_deck "for $side" "$dir/deck.csv"
-    make_company "$side" "\"rate_deck\": \"$deck\""
+    make_company "$side" "\"rate_deck\": \"$deck\"" && company=$id
     post /v1/api-keys "{\"name\": \"$side\", \"company\": \"$id\"}"
     key=$(field .key)
     echo "$key" >"$dir/$side.key"
@@ -47,7 +47,18 @@ for side in left right; do
     with_money
     post /v1/calls/authorize "{\"call_id\": \"$side\", \"to\": \"+12125550100\"}"
     post "/v1/calls/$side/settle" '{"duration_ms": 61000, "status": "answered"}' # one that is over changes no more
+    api GET /v1/wallets
+    wallet=/v1/wallets/$(field ".data[] | select(.company == \"$company\") | .id")
+    api PUT "$wallet/levels" -H 'Content-Type: application/json' -d '{"amounts": ["5"]}'
+    api PUT "$wallet/auto-topup" -H 'Content-Type: application/json' -d '{"enabled": true, "threshold": "5", "amount": "20"}'
+    key=$platform_key post "$wallet/credits" '{"amount": "1"}'
 done
+wanted() {
+    [ "$(sql "SELECT COUNT(*) FROM topup_orders")" = 2 ] &&
+        [ "$(sql "SELECT COUNT(*) FROM jobs WHERE handler = 'wallets.jobs:levels' AND state <> 'done'")" = 0 ]
+}
+until_true 10 wanted
+ok $? "each wants money, and has alerts"
 # what it may do, a call of its own, would be a change
 key=$platform_key
 api GET '/v1/companies?q=left'
