@@ -14,7 +14,6 @@
 #include "rt/fxtable.h"
 
 #define CHARGE_DECIMALS 6
-#define DAY_S 86400
 #define FX_FILE "eurofxref-hist.csv"
 
 /* --- one call of a rule --------------------------------------------------------------------------------------------------- */
@@ -309,31 +308,6 @@ static int run_trueup(const struct tg_rating_runner *runner, const json_t *input
     return 1;
 }
 
-/* The longest call that the money is enough for: what charging.quote grants of a day. */
-static int run_max_usage(const struct tg_rating_runner *runner, const json_t *input, json_t **actual_r,
-                         struct tg_err *err_r)
-{
-    struct rating rating;
-    const json_t *call = json_object_get(input, "call");
-    int64_t answered_us = 0;
-    if (tg_rating_read_time(call, "answered_at", &answered_us, err_r) < 0 || open_rating(input, &rating, err_r) != 0)
-        return -1;
-    json_t *ask = json_pack("{s:{s:s, s:O*, s:I}, s:O, s:O, s:I, s:i, s:O*}", "call", "call_id", "case", "to",
-                            json_object_get(call, "to"), "at", (json_int_t)answered_us, "plan", rating.plan, "state",
-                            rating.state, "answered_at", (json_int_t)answered_us, "requested_s", DAY_S, "available",
-                            json_object_get(input, "available"));
-    const struct tg_rules_snapshot snap = {.deck = rating.deck};
-    json_t *result = call_rule(runner->rules, "charging.quote", snap, ask);
-    *actual_r = json_object_get(result, "error") != NULL
-                    ? json_incref(result)
-                    : json_pack("{s:O*, s:O*}", "seconds", json_object_get(result, "max_s"), "error",
-                                json_object_get(result, "reason"));
-    json_decref(result);
-    json_decref(ask);
-    close_rating(&rating);
-    return 1;
-}
-
 /* {amount, from, to, date} by the ECB's table. */
 static int run_fx(const struct tg_rating_runner *runner, const json_t *input, json_t **actual_r, struct tg_err *err_r)
 {
@@ -376,7 +350,7 @@ static const struct {
     {"import_deck", run_import_deck},
     {"components", run_components},
     {"trueup", run_trueup},
-    {"max_usage", run_max_usage},
+    {"max_usage", tg_rating_run_max_usage},
     {"fx", run_fx},
     {"session", tg_rating_run_session},
     {"stream", tg_rating_run_stream},

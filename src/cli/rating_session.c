@@ -1,16 +1,21 @@
-/* rating_session - the operation `session` of rating cases: live calls on one balance, decided as the server decides.
+/* rating_session - the operations `session` and `max_usage` of rating cases: live calls on one balance, decided as the
+ * server decides.
  *
+ * session
  * input  {plan, state?, balance, credit_limit?, limits?, steps = [{op, session, …}]}
  *   init      to, answered_at, request_s
  *   update    seq, used_total_ms, request_s          terminate  used_total_ms, status?        expire
  * output {steps = [{session, op, granted_s, final_unit, reserved, committed, balance} | {…, closed, overrun} |
  *         {…, duplicate}], balance, charged = {session: amount}}
+ * max_usage
+ * input  {plan, state?, call = {to, answered_at}, available}          output {seconds} | {error}
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
-#include "charge/call.h"
+#include "charge/callrules.h"
+#include "charge/callstate.h"
 #include "cli/rating_input.h"
 #include "cli/rating_world.h"
 
@@ -278,4 +283,50 @@ int tg_rating_run_session(const struct tg_rating_runner *runner, const json_t *i
     free(t.sessions);
     tg_rating_world_close(&world);
     return status;
+}
+
+/* --- max_usage -------------------------------------------------------------------------------------------------------- */
+
+/* What is granted of a day to a call that has this much. */
+static json_t *longest(const struct tg_call_context *ctx, const struct tg_call *call, struct tg_decimal available)
+{
+    char digits[TG_CALL_DIGITS_SIZE];
+    bool met_limit = false;
+    struct tg_call_request request;
+    json_t *before = NULL;
+    tg_call_request_load(call, &request);
+    struct tg_call_quote quote = {.refusal = "not_e164"};
+    if (tg_call_digits(ctx->rules, ctx->plan, request.to, digits) &&
+        tg_callstate_get(ctx, call->answered_at_us, &before))
+        quote = tg_callrules_quote(ctx, call, &request, TG_CALL_REQUEST_MAX_S, available, before, &met_limit);
+    tg_call_request_deinit(&request);
+    json_decref(before);
+    json_decref(quote.after);
+    if (quote.refusal == NULL || strcmp(quote.refusal, "insufficient_funds") == 0)
+        return json_pack("{s:I}", "seconds", (json_int_t)quote.max_s);
+    return json_pack("{s:s}", "error", quote.refusal);
+}
+
+int tg_rating_run_max_usage(const struct tg_rating_runner *runner, const json_t *input, json_t **actual_r,
+                            struct tg_err *err_r)
+{
+    struct tg_rating_world world;
+    struct tg_decimal available;
+    const json_t *asked = json_object_get(input, "call");
+    int64_t at_us = 0;
+    if (tg_rating_read_time(asked, "answered_at", &at_us, err_r) < 0 ||
+        tg_rating_read_amount(input, "available", &available, err_r) != 0 ||
+        tg_rating_world_open(input, at_us, &world, err_r) != 0)
+        return -1;
+    struct table t = {.world = &world, .rules = runner->rules, .now_us = at_us};
+    char *text = json_dumps(asked, JSON_COMPACT);
+    const struct tg_call call = {.call_id = "case",
+                                 .request = {text, text == NULL ? 0 : strlen(text)},
+                                 .has_answered_at = true,
+                                 .answered_at_us = at_us};
+    const struct tg_call_context ctx = context(&t);
+    *actual_r = longest(&ctx, &call, available);
+    free(text);
+    tg_rating_world_close(&world);
+    return 1;
 }

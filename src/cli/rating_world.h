@@ -35,6 +35,8 @@ int tg_rating_read_amount(const json_t *json, const char *name, struct tg_decima
 /* The operations: as those of rating_case.c. */
 int tg_rating_run_session(const struct tg_rating_runner *runner, const json_t *input, json_t **actual_r,
                           struct tg_err *err_r);
+int tg_rating_run_max_usage(const struct tg_rating_runner *runner, const json_t *input, json_t **actual_r,
+                            struct tg_err *err_r);
 int tg_rating_run_stream(const struct tg_rating_runner *runner, const json_t *input, json_t **actual_r,
                          struct tg_err *err_r);
 
