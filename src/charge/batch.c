@@ -20,12 +20,15 @@
 #define ATTEMPT_RATINGS_MAX (RATINGS_MAX / 2) /* of several operations; then they go in smaller batches */
 #define LOOKS_EVERY 32 /* events between two looks at the clock */
 
-struct tg_batch *tg_batch_new(struct tg_sqlconn *conn, struct tg_deckstore *decks, tg_batch_rules_fn *rules,
-                              void *rules_arg)
+struct tg_batch *tg_batch_new(struct tg_sqlconn *conn, struct tg_deckstore *decks, struct tg_rulepins *pins,
+                              tg_batch_rules_fn *rules, void *rules_arg)
 {
     struct tg_batch *b = TG_NEW(struct tg_batch);
     b->conn = conn;
     b->decks = decks;
+    b->pins = pins;
+    b->plans = tg_planstore_new();
+    b->states = tg_ratestates_new();
     b->get_rules = rules;
     b->rules_arg = rules_arg;
     b->arena = tg_usage_batch_new();
@@ -44,6 +47,10 @@ static void reset(struct tg_batch *b)
     }
     b->n_companies = 0;
     b->n_works = 0;
+    b->must_repeat = false;
+    for (size_t i = 0; i < b->n_calls; i++)
+        tg_deck_unref(&b->calls[i].pinned_deck);
+    tg_ratestates_clear(b->states);
     if (b->n_calls > 0) {
         tg_usage_batch_free(&b->arena);
         b->arena = tg_usage_batch_new();
@@ -67,6 +74,8 @@ void tg_batch_free(struct tg_batch **batch)
         return;
     reset(b);
     tg_credits_free(&b->credits);
+    tg_planstore_free(&b->plans);
+    tg_ratestates_free(&b->states);
     tg_keymap_deinit(&b->access);
     tg_keymap_deinit(&b->company_map);
     tg_keymap_deinit(&b->seen);
@@ -231,14 +240,29 @@ static void charge(struct tg_batch *b, struct tg_batch_work *work)
     work->is_charged = true;
 }
 
+/* The price counts: so does what it took of tiers, memories of prices and free seconds. */
+static void take(struct tg_batch_work *work, const struct tg_ratestate *state, const struct tg_rate_state *used)
+{
+    if (used->after == NULL || work->event->status == TG_USAGE_FAILED)
+        return;
+    tg_ratestate_take(state, tg_batch_answered_at(work->event), used->after);
+    work->has_taken = true;
+}
+
 static void rate(struct tg_batch *b, struct tg_batch_work *work)
 {
     struct tg_batch_company *company = &b->companies[work->company];
+    const struct tg_ratestate state = {b->states, company->id, &company->plan};
+    json_t *before = NULL;
+    struct tg_err err;
+    if (tg_ratestate_get(&state, tg_batch_answered_at(work->event), &before, &err) != 0)
+        assert(!"all that is rated was wanted");
+    struct tg_rate_state used = {.before = before};
     work->rating_at = b->ratings.len;
     const bool is_asked = company->limits_met < LIMITS_MET_MAX;
     if (!is_asked && b->rules != NULL)
         tg_ruleset_count_refused(b->rules, "pricing.rate_usage");
-    if (!tg_rate_usage(is_asked ? b->rules : NULL, &company->plan, work->event, NULL, &b->ratings)) {
+    if (!tg_rate_usage(is_asked ? b->rules : NULL, &company->plan, work->event, &used, &b->ratings)) {
         company->limits_met++;
         b->rules = b->get_rules(b->rules_arg);
     }
@@ -246,6 +270,9 @@ static void rate(struct tg_batch *b, struct tg_batch_work *work)
     if (work->event->has_amount && !tg_decimal_is_zero(work->event->amount))
         charge(b, work);
     work->rating_len = b->ratings.len - work->rating_at;
+    take(work, &state, &used);
+    json_decref(used.after);
+    json_decref(before);
 }
 
 /* What the operation at hand may still use up. */
@@ -357,10 +384,9 @@ static int run_steps(struct tg_batch *b, struct tg_err *err_r)
     collect_work(b);
     tg_batch_collect_calls(b);
     if (tg_batch_read_stored(b, err_r) != 0 || tg_batch_read_calls(b, err_r) != 0 ||
-        tg_batch_read_counts(b, err_r) != 0)
+        tg_batch_read_counts(b, err_r) != 0 || tg_batch_pin_calls(b, err_r) != 0 || tg_batch_read_states(b, err_r) != 0)
         return -1;
-    tg_batch_decide_calls(b);
-    if (decide(b, err_r) != 0)
+    if (tg_batch_decide_calls(b, err_r) != 0 || decide(b, err_r) != 0)
         return -1;
     return tg_batch_write(b, err_r);
 }
@@ -413,10 +439,14 @@ static int attempt(struct tg_batch *b, struct tg_err *err_r)
             prepare(b->items[i]);
         if (tg_sqlconn_begin(b->conn, err_r) != 0)
             return -1;
-        const int status = run_steps(b, err_r);
-        if (status == 0)
-            return commit(b, err_r);
+        int status = run_steps(b, err_r);
+        if (status == 0) {
+            status = commit(b, err_r);
+            tg_planstore_end(b->plans, status == 0 && !is_all_deferred(b));
+            return status;
+        }
         tg_sqlconn_rollback(b->conn);
+        tg_planstore_end(b->plans, false);
         if (status < 0)
             return -1;
         if (tg_batch_make_wallets(b, err_r) != 0) {

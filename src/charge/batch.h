@@ -16,6 +16,7 @@
 
 #include "charge/deckstore.h"
 #include "charge/op.h"
+#include "charge/rulepins.h"
 #include "io/sqlconn.h"
 #include "rt/ruleseat.h"
 
@@ -40,8 +41,8 @@ struct tg_batch;
  * costs nobody but the company whose usage it was; the same bundle then. NULL: there are none. */
 typedef struct tg_ruleset *tg_batch_rules_fn(void *arg);
 /* Everything is borrowed. */
-struct tg_batch *tg_batch_new(struct tg_sqlconn *conn, struct tg_deckstore *decks, tg_batch_rules_fn *rules,
-                              void *rules_arg);
+struct tg_batch *tg_batch_new(struct tg_sqlconn *conn, struct tg_deckstore *decks, struct tg_rulepins *pins,
+                              tg_batch_rules_fn *rules, void *rules_arg);
 void tg_batch_free(struct tg_batch **batch);
 /* Careful attempts put a savepoint before each write of usage and halve what cannot be written until the one event
  * that spoils it stands alone; it is rejected as "unprocessable" and the others go on. */

@@ -73,7 +73,7 @@ struct deciding { /* one operation */
     struct tg_batch_item *item;
     struct tg_batch_company *company;
     struct tg_batch_call *call;
-    struct tg_rate_plan plan; /* borrowed */
+    struct tg_ratestate state;
     struct tg_call_context ctx;
     struct tg_call_step step;
     uint32_t item_index, call_index;
@@ -87,27 +87,25 @@ void tg_batch_read_digits(struct tg_batch *b, struct tg_batch_call *call, const 
             tg_call_digits(company->limits_met < LIMITS_MET_MAX ? b->rules : NULL, &company->plan, to, call->digits);
 }
 
-/* What the company has today. */
-static void price_as_of_now(struct deciding *d)
-{
-    struct tg_batch_call *call = d->call;
-    d->plan = d->company->plan;
-    memcpy(call->bundle, d->b->bundle, sizeof(call->bundle));
-    call->deck_id = d->company->deck_id;
-    call->deck_version = d->company->plan.deck == NULL ? 0 : d->company->deck_version;
-}
-
-static void prepare(struct deciding *d)
+/* By what the call began with, or begins with now. */
+static int prepare(struct deciding *d, struct tg_err *err_r)
 {
     struct tg_batch *b = d->b;
-    d->plan = d->company->plan;
-    d->ctx = (struct tg_call_context){.rules = d->company->limits_met < LIMITS_MET_MAX ? b->rules : NULL,
-                                      .plan = &d->plan,
+    struct tg_ruleset *rules;
+    if (!d->call->exists)
+        tg_batch_price_new(b, d->call);
+    if (tg_batch_rules_of(b, d->call, &rules, err_r) != 0)
+        return -1;
+    d->state = (struct tg_ratestate){b->states, d->company->id, &d->call->plan};
+    d->ctx = (struct tg_call_context){.rules = d->company->limits_met < LIMITS_MET_MAX ? rules : NULL,
+                                      .plan = &d->call->plan,
+                                      .state = &d->state,
                                       .company_status = d->company->status,
                                       .limits = d->company->limits,
                                       .now_us = b->now_us,
                                       .arena = b->arena,
                                       .out = &b->ratings};
+    return 0;
 }
 
 static struct tg_text keep(struct tg_batch *b, size_t at, size_t len)
@@ -214,7 +212,6 @@ static void authorize(struct deciding *d)
         authorize_again(d);
         return;
     }
-    price_as_of_now(d);
     call->call = (struct tg_call){.company = d->company->id,
                                   .id = d->item->operation_id,
                                   .call_id = op->call_id,
@@ -244,32 +241,37 @@ static void decide_existing(struct deciding *d)
     conclude(d);
 }
 
-static void decide(struct tg_batch *b, uint32_t item_index)
+static int decide(struct tg_batch *b, uint32_t item_index, struct tg_err *err_r)
 {
     struct tg_batch_item *item = b->items[item_index];
     struct deciding d = {.b = b, .item = item, .item_index = item_index};
     const uint32_t company = tg_batch_company_index(b, item->op, item->op->call.company);
     if (company == TG_KEYMAP_ABSENT) {
         refuse(item, TG_ERR_NOT_FOUND, "there is no such company, or it is not yours or below yours");
-        return;
+        return 0;
     }
     d.company = &b->companies[company];
     d.call_index = tg_keymap_get(&b->call_map, d.company->id.bytes, item->op->call.key);
     assert(d.call_index < b->n_calls);
     d.call = &b->calls[d.call_index];
-    prepare(&d);
+    if (item->op->kind != TG_OP_AUTHORIZE && !d.call->exists) {
+        refuse(item, TG_ERR_NOT_FOUND, "no call with this call_id was authorized");
+        return 0;
+    }
+    if (prepare(&d, err_r) != 0)
+        return -1;
     if (item->op->kind == TG_OP_AUTHORIZE)
         authorize(&d);
-    else if (d.call->exists)
-        decide_existing(&d);
     else
-        refuse(item, TG_ERR_NOT_FOUND, "no call with this call_id was authorized");
+        decide_existing(&d);
+    return 0;
 }
 
-void tg_batch_decide_calls(struct tg_batch *b)
+int tg_batch_decide_calls(struct tg_batch *b, struct tg_err *err_r)
 {
     for (size_t i = 0; i < b->n_items; i++) {
-        if (is_of_call(b->items[i]))
-            decide(b, (uint32_t)i);
+        if (is_of_call(b->items[i]) && decide(b, (uint32_t)i, err_r) != 0)
+            return -1;
     }
+    return 0;
 }

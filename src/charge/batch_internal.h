@@ -7,7 +7,9 @@
 #include "charge/credits.h"
 #include "charge/keymap.h"
 #include "charge/levels.h"
+#include "charge/planstore.h"
 #include "charge/rate.h"
+#include "charge/ratestate.h"
 
 #define TG_BATCH_NONE UINT32_MAX
 
@@ -29,6 +31,9 @@ struct tg_batch_company { /* a company that something in the batch is about */
     struct tg_id deck_id;
     uint32_t deck_version; /* 0: no deck */
     struct tg_rate_plan plan;
+    struct tg_id plan_id; /* tg_batch_plan_id() */
+    bool has_plan_id;
+    bool has_allowances; /* free seconds may exist */
     bool has_credits; /* says the wallet */
     bool has_expired; /* a credit, and was broken */
     uint32_t credits; /* the wallet's number among those with credits, or TG_BATCH_NONE */
@@ -52,6 +57,8 @@ struct tg_batch_call { /* a call that an operation or a usage event names */
     struct tg_id plan_id, deck_id; /* what it is priced with, like the bundle */
     uint32_t deck_version; /* 0: no deck */
     uint8_t bundle[32];
+    struct tg_rate_plan plan; /* by that; borrowed. Of a call that is there or was opened in this batch */
+    struct tg_deck *pinned_deck; /* a reference; NULL: the deck is the company's of today, or there is none */
     int64_t counted;
     struct tg_text authorize_answer, late_report;
 };
@@ -72,6 +79,7 @@ struct tg_batch_work { /* one event to decide */
     bool is_stored; /* a row with this key is in the database */
     uint8_t body_hash[16]; /* of an owner: of the delivery that came first, stored or its own */
     bool is_charged;
+    bool has_taken; /* tiers, memories of prices or free seconds */
     size_t rating_at, rating_len; /* in ratings */
     uint32_t call; /* that it is a row of, or that it names; TG_BATCH_NONE */
     bool is_of_end; /* a row that the end of its call makes */
@@ -80,6 +88,9 @@ struct tg_batch_work { /* one event to decide */
 struct tg_batch {
     struct tg_sqlconn *conn;
     struct tg_deckstore *decks;
+    struct tg_rulepins *pins;
+    struct tg_planstore *plans;
+    struct tg_ratestates *states;
     tg_batch_rules_fn *get_rules;
     void *rules_arg;
     /* of the running attempt */
@@ -87,6 +98,7 @@ struct tg_batch {
     size_t n_items;
     int flags;
     int64_t now_us;
+    bool must_repeat; /* what cannot be written has taken something: again, without it */
     struct tg_ruleset *rules;
     uint8_t bundle[32]; /* of the rules, zeroes without */
     struct tg_keymap access; /* (caller, company) → index of companies, or N_DENIED */
@@ -128,7 +140,7 @@ struct tg_id tg_batch_id(const struct tg_dbval *cell);
 
 /* batch_call.c: calls that operations and events name, and what is decided about them. */
 void tg_batch_collect_calls(struct tg_batch *b);
-void tg_batch_decide_calls(struct tg_batch *b);
+int tg_batch_decide_calls(struct tg_batch *b, struct tg_err *err_r) TG_MUST_CHECK;
 /* batch_call_rows.c */
 int tg_batch_read_calls(struct tg_batch *b, struct tg_err *err_r) TG_MUST_CHECK;
 int tg_batch_write_calls(struct tg_batch *b, struct tg_err *err_r) TG_MUST_CHECK;
@@ -150,6 +162,24 @@ int tg_batch_write_levels(struct tg_batch *b, struct tg_err *err_r) TG_MUST_CHEC
 
 /* How many entries touch the company's wallet. */
 unsigned tg_batch_n_entries(const struct tg_batch_company *company);
+
+/* batch_price.c: what is priced by what. */
+/* Calls that are there get the plan and deck of their rows. */
+int tg_batch_pin_calls(struct tg_batch *b, struct tg_err *err_r) TG_MUST_CHECK;
+/* One that is opened now: what the company has today. */
+void tg_batch_price_new(struct tg_batch *b, struct tg_batch_call *call);
+/* The rules of the call's bundle; NULL: gone, and its plan says so. */
+int tg_batch_rules_of(struct tg_batch *b, struct tg_batch_call *call, struct tg_ruleset **rules_r,
+                      struct tg_err *err_r) TG_MUST_CHECK;
+/* Tiers, memories of prices and free seconds that anything in the batch may ask for. */
+int tg_batch_read_states(struct tg_batch *b, struct tg_err *err_r) TG_MUST_CHECK;
+/* The month an event belongs to is that of this instant. */
+int64_t tg_batch_answered_at(const struct tg_usage_event *event);
+/* Of the company's parameters of today. */
+struct tg_id tg_batch_plan_id(struct tg_batch_company *company);
+/* Plans that the rows will name. */
+int tg_batch_write_prices(struct tg_batch *b, struct tg_err *err_r) TG_MUST_CHECK;
+
 /* A new work at the end of works; it owns itself. */
 struct tg_batch_work *tg_batch_work_new(struct tg_batch *b, uint32_t item, uint32_t company,
                                         struct tg_usage_event *event);

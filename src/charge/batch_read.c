@@ -141,7 +141,7 @@ static struct tg_batch_company *add_company(struct tg_batch *b)
 static int on_company(const struct tg_dbval *c, size_t n_cells, void *arg)
 {
     struct tg_batch *b = arg;
-    assert(n_cells == 12);
+    assert(n_cells == 13);
     const struct tg_id caller = tg_batch_id(&c[0]), id = tg_batch_id(&c[1]);
     const uint32_t index = tg_keymap_put(&b->company_map, id.bytes, zeroes, (uint32_t)b->n_companies);
     tg_keymap_put(&b->access, caller.bytes, id.bytes, index);
@@ -165,6 +165,7 @@ static int on_company(const struct tg_dbval *c, size_t n_cells, void *arg)
     snprintf(company->status, sizeof(company->status), "%.*s", (int)c[10].len, c[10].bytes);
     if (c[11].type != TG_DB_NULL)
         company->limits = json_loadb(c[11].bytes, c[11].len, 0, NULL);
+    company->has_allowances = c[12].num != 0;
     return 0;
 }
 
@@ -225,7 +226,7 @@ int tg_batch_read_companies(struct tg_batch *b, struct tg_err *err_r)
         return 0;
     if (tg_sqlconn_each(b->conn,
                         "SELECT t.ancestor_id, c.id, c.currency, c.timezone, c.country, c.pricing, c.rate_deck_id,"
-                        " d.active_version, d.currency, w.id, c.status, c.limits"
+                        " d.active_version, d.currency, w.id, c.status, c.limits, c.has_allowances"
                         " FROM JSON_TABLE(?, '$[*]' COLUMNS (k CHAR(64) CHARACTER SET ascii PATH '$')) j"
                         " STRAIGHT_JOIN company_tree t FORCE INDEX (PRIMARY)"
                         "  ON t.ancestor_id = UNHEX(LEFT(j.k, 32)) AND t.descendant_id = UNHEX(RIGHT(j.k, 32))"

@@ -14,27 +14,29 @@
 #define CHUNK_ROWS 500
 #define CHUNK_BYTES (4u << 20)
 
-#define USAGE_COLUMNS 23
+#define USAGE_COLUMNS 24
 static const char insert_usage[] =
     "INSERT INTO usage_events (company_id, id, dedupe, body_hash, source, event_id, meter, event_time, received_at,"
     " quantity, call_id, cost_amount, cost_currency, properties, status, billed_s, amount, currency, rating,"
-    " rule_bundle, deck_id, deck_version, entry_id)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    " rule_bundle, deck_id, deck_version, plan_id, entry_id)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 
 static struct tg_dbval text_or_null(const char *text)
 {
     return text == NULL ? TG_DBVAL_NULL : TG_DBVAL_STR(text);
 }
 
-static void bind_usage(const struct tg_batch *b, const struct tg_batch_work *work, struct tg_dbval *v)
+static void bind_usage(struct tg_batch *b, const struct tg_batch_work *work, struct tg_dbval *v)
 {
     const struct tg_usage_event *e = work->event;
-    const struct tg_batch_company *company = &b->companies[work->company];
+    struct tg_batch_company *company = &b->companies[work->company];
     const struct tg_batch_call *call = work->is_of_end ? &b->calls[work->call] : NULL; /* it has prices of its own */
     const uint8_t *bundle = call == NULL ? b->bundle : call->bundle;
-    const struct tg_id deck_id = call == NULL ? company->deck_id : call->deck_id;
+    const struct tg_id *deck_id = call == NULL ? &company->deck_id : &call->deck_id;
     const uint32_t deck_version =
         call == NULL ? (company->plan.deck == NULL ? 0 : company->deck_version) : call->deck_version;
+    (void)tg_batch_plan_id(company);
+    const struct tg_id *plan_id = call == NULL ? &company->plan_id : &call->plan_id;
     const struct tg_batch_entry *entry = &company->entries[call == NULL ? TG_BATCH_USAGE : TG_BATCH_CALLS];
     *v++ = TG_DBVAL_ID(company->id);
     *v++ = TG_DBVAL_ID(e->id);
@@ -56,8 +58,9 @@ static void bind_usage(const struct tg_batch *b, const struct tg_batch_work *wor
     *v++ = e->has_amount ? TG_DBVAL_STR(company->currency) : TG_DBVAL_NULL;
     *v++ = TG_DBVAL_BYTES(b->ratings.bytes + work->rating_at, work->rating_len);
     *v++ = TG_DBVAL_BYTES((const char *)bundle, sizeof(b->bundle));
-    *v++ = deck_version > 0 ? TG_DBVAL_ID(deck_id) : TG_DBVAL_NULL;
+    *v++ = deck_version > 0 ? TG_DBVAL_ID(*deck_id) : TG_DBVAL_NULL;
     *v++ = deck_version > 0 ? TG_DBVAL_INT(deck_version) : TG_DBVAL_NULL;
+    *v++ = TG_DBVAL_ID(*plan_id);
     *v++ = work->is_charged ? TG_DBVAL_ID(entry->id) : TG_DBVAL_NULL;
 }
 
@@ -96,6 +99,10 @@ static void reject_unwritable(struct tg_batch *b, size_t i, const struct tg_err 
     struct tg_batch_work *work = &b->works[i];
     struct tg_batch_company *company = &b->companies[work->company];
     struct tg_batch_entry *entry = &company->entries[TG_BATCH_USAGE];
+    if (work->has_taken) { /* what it took cannot be told from what later ones took: again, without it */
+        b->must_repeat = true;
+        work->event->has_id = false;
+    }
     if (work->is_charged) {
         struct tg_err ignored;
         entry->n--;
@@ -124,6 +131,10 @@ static int write_carefully(struct tg_batch *b, size_t from, size_t to, struct tg
     }
     if (savepoint(b, "ROLLBACK TO SAVEPOINT usage_chunk", err_r) != 0)
         return -1;
+    if (to - from == 1 && b->works[from].is_of_end) { /* the end of a call is written whole or not at all */
+        *err_r = err;
+        return -1;
+    }
     if (to - from == 1) {
         reject_unwritable(b, from, &err);
         return 0;
@@ -309,7 +320,12 @@ static int write_operations(struct tg_batch *b, struct tg_err *err_r)
 int tg_batch_write(struct tg_batch *b, struct tg_err *err_r)
 {
     number_entries(b);
-    if (write_usage(b, err_r) != 0 || tg_batch_write_calls(b, err_r) != 0)
+    if (tg_batch_write_prices(b, err_r) != 0 || write_usage(b, err_r) != 0)
+        return -1;
+    if (b->must_repeat)
+        return tg_err_set(err_r, TG_ERR_CONFLICT,
+                          "an event that cannot be stored had its part in tiers or free seconds");
+    if (tg_ratestates_save(b->states, b->conn, err_r) != 0 || tg_batch_write_calls(b, err_r) != 0)
         return -1;
     if (write_ledger(b, err_r) != 0)
         return -1;

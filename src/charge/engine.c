@@ -23,6 +23,7 @@
 #include "base/mem.h"
 #include "charge/engine_metrics.h"
 #include "charge/queue.h"
+#include "charge/rulepins.h"
 #include "io/dbsession.h"
 #include "rt/rulebook.h"
 
@@ -57,6 +58,7 @@ struct tg_engine {
     struct tg_sqlconn *conn;
     struct tg_batch *batch;
     struct tg_ruleseat *seat;
+    struct tg_rulepins *pins;
     uint64_t away_pause_us; /* 0: the database answered last time */
     uint32_t dice;
     struct tg_engine_stats published; /* in the metrics */
@@ -373,12 +375,13 @@ struct tg_engine *tg_engine_new(const struct tg_dburl *url, struct tg_rulebook *
     e->decks = tg_deckstore_new();
     e->conn = tg_sqlconn_new(url);
     tg_sqlconn_set_timeouts(e->conn, CONNECT_TIMEOUT_S, ANSWER_TIMEOUT_S);
-    e->batch = tg_batch_new(e->conn, e->decks, usable_rules, e);
     e->queue = tg_queue_new();
     tg_engine_metrics_register();
     tg_random(&e->dice, sizeof(e->dice));
     init_lock(e);
     e->seat = tg_ruleseat_new(book, "engine", NULL, on_rules_offered, e);
+    e->pins = tg_rulepins_new(e->seat);
+    e->batch = tg_batch_new(e->conn, e->decks, e->pins, usable_rules, e);
     start_thread(e);
     return e;
 }
@@ -397,6 +400,7 @@ void tg_engine_free(struct tg_engine **engine)
     tg_batch_free(&e->batch);
     tg_sqlconn_free(&e->conn);
     tg_deckstore_free(&e->decks);
+    tg_rulepins_free(&e->pins);
     tg_ruleseat_free(&e->seat);
     tg_dburl_deinit(&e->url);
     pthread_cond_destroy(&e->wake);

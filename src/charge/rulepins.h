@@ -7,7 +7,7 @@
  * A set that met a limit is mended when it is asked for again; the other sets are other VMs and notice nothing.
  *
  * Rules that cannot be had are never replaced by others: who would price by them
- *   renew          answers stop (rules_unavailable); the call ends with what it was granted
+ *   renew          lets the call use up what it was granted, then stops it (charge/call.h)
  *   settle, expire closes the call: its usage is 'failed' for review, with this reason; what was debited stays charged
  * That is for a bundle that is not there, or does not load on this release. Nobody looks again for half a minute. While the database is away nothing is decided: the transaction fails as a whole and is tried again.
  *
