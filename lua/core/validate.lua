@@ -308,11 +308,15 @@ function validate.or_null(shape)
 end
 
 local function check_known(value, fields, pointer, faults)
-  local unknown = {}
+  local unknown = nil
   for name in pairs(value) do
     if not fields[name] then
+      unknown = unknown or {}
       unknown[#unknown + 1] = tostring(name)
     end
+  end
+  if not unknown then
+    return
   end
   table.sort(unknown)
   for _, name in ipairs(unknown) do
@@ -339,9 +343,9 @@ end
 ---@param fields table<string, validate.Shape|table>
 ---@return validate.Shape
 function validate.object(fields)
-  local names = {}
-  for name in pairs(fields) do
-    names[#names + 1] = name
+  local names, checks, places = {}, {}, {}
+  for name, field in pairs(fields) do
+    names[#names + 1], checks[name], places[name] = name, (field.shape or field).check, "/" .. escape(name)
   end
   table.sort(names) -- faults come in the same order each time
   return validate.shape(object_json(names, fields), function(value, pointer, faults)
@@ -350,12 +354,13 @@ function validate.object(fields)
     end
     check_known(value, fields, pointer, faults)
     local clean = {}
-    for _, name in ipairs(names) do
-      local field, given = fields[name], value[name]
+    for i = 1, #names do
+      local name <const> = names[i]
+      local given <const> = value[name]
       if given ~= nil then
-        clean[name] = (field.shape or field)(given, pointer .. "/" .. escape(name), faults)
-      elseif not field.optional then
-        fault(faults, pointer .. "/" .. escape(name), "is required")
+        clean[name] = checks[name](given, pointer .. places[name], faults)
+      elseif not fields[name].optional then
+        fault(faults, pointer .. places[name], "is required")
       end
     end
     return clean
