@@ -99,7 +99,7 @@ max_usage_case() { # CASE
     jq -c '.input.state.bundles // [] | .[]' <<<"$1" | while read -r bundle; do
         sql "INSERT INTO allowances (company_id, id, granted_s, remaining_s, prefixes, starts_at, created_at)
             SELECT id, UNHEX(REPLACE(UUID(), '-', '')), $(jq .remaining_s <<<"$bundle"), $(jq .remaining_s <<<"$bundle"), NULL, '2026-01-01', NOW() FROM companies WHERE name = '$case_id';
-            UPDATE wallets SET has_allowances = 1 WHERE company_id = (SELECT id FROM companies WHERE name = '$case_id')"
+            UPDATE companies SET has_allowances = 1 WHERE name = '$case_id'"
     done
     post /v1/calls/authorize "$(jq -c '{call_id: "m", to: .input.call.to, request_seconds: 86400}' <<<"$1")"
     is "$status $(field .max_seconds)" "200 $(jq .expected.seconds <<<"$1")" "$case_id"
