@@ -23,8 +23,11 @@ struct tg_api {
     unsigned retry_seconds;
 };
 
-static int read_key(const char *path, char *key, size_t size, struct tg_err *err_r)
+int tg_api_read_key(const char *key_file, char *key, size_t size, struct tg_err *err_r)
 {
+    const char *path = key_file != NULL ? key_file : getenv("TOLLGATE_KEY_FILE");
+    if (path == NULL)
+        path = "var/demo-key";
     FILE *f = fopen(path, "re");
     if (f == NULL)
         return tg_err_set(err_r, TG_ERR_INPUT, "key file %s: %m", path);
@@ -42,9 +45,7 @@ int tg_api_open(const char *url, const char *key_file, const char *ca_file, unsi
 {
     char key[256];
     size_t url_len = strlen(url);
-    if (key_file == NULL)
-        key_file = getenv("TOLLGATE_KEY_FILE");
-    if (read_key(key_file != NULL ? key_file : "var/demo-key", key, sizeof(key), err_r) != 0)
+    if (tg_api_read_key(key_file, key, sizeof(key), err_r) != 0)
         return -1;
     while (url_len > 0 && url[url_len - 1] == '/')
         --url_len;

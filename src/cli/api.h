@@ -19,6 +19,8 @@ struct tg_api;
 int tg_api_open(const char *url, const char *key_file, const char *ca_file, unsigned retry_seconds,
                 struct tg_api **api_r, struct tg_err *err_r) TG_MUST_CHECK;
 void tg_api_close(struct tg_api **api);
+/* The key that tg_api_open() would use, for who needs connections of his own. */
+int tg_api_read_key(const char *key_file, char *key, size_t size, struct tg_err *err_r) TG_MUST_CHECK;
 
 struct tg_api_request {
     const char *method, *path; /* path begins with /v1 */

@@ -21,7 +21,7 @@ struct tg_option {
     const char *help;
 };
 
-#define TG_ARGS_OPTIONS_MAX 16
+#define TG_ARGS_OPTIONS_MAX 32
 struct tg_command;
 struct tg_args {
     const struct tg_command *command;

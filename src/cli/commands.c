@@ -18,6 +18,7 @@ const struct tg_command *const tg_commands[] = {
     &tg_cmd_ledger_verify,
     &tg_cmd_audit_verify,
     &tg_cmd_rating_cases,
+    &tg_cmd_sim_calls,
     &tg_cmd_rules_check,
     &tg_cmd_rules_test,
     &tg_cmd_rules_push,
