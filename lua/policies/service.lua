@@ -160,6 +160,7 @@ local function look(route, req, by, what)
       return nil, err
     end
     what.company, what.currency = prefix == "co" and row.id or row.company, row.currency
+    what.amount = row.amount and tostring(row.amount) -- an order says itself what it moves
   end
   local bodies <const> = route.api.body and (route.api.body[1] and route.api.body or { route.api.body }) or {}
   local body, err = data_of(req, bodies)

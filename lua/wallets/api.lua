@@ -9,6 +9,7 @@ local wallet <const> = v.object({
   id = shapes.id("wal"), company = shapes.id("co"), currency = shapes.currency, balance = shapes.money,
   credit_limit = shapes.money, held = v.described(shapes.money, "for calls that are open"),
   available = v.described(shapes.money, "balance and credit limit, less what is held"),
+  credits = v.described(shapes.money, "the part of the balance that is spent first, and may end"),
   open_calls = shapes.count, version = shapes.count, created_at = shapes.instant,
 })
 

@@ -7,7 +7,8 @@ function wallets.wallet(row)
   return {
     id = row.id, company = row.company, currency = row.currency, balance = show.money(row.balance, row.currency),
     credit_limit = show.money(row.credit_limit, row.currency), held = show.money(row.held, row.currency),
-    available = show.money(row.available, row.currency), open_calls = row.open_calls, version = row.version,
+    available = show.money(row.available, row.currency), credits = show.money(row.credits, row.currency),
+    open_calls = row.open_calls, version = row.version,
     created_at = show.time(row.created_at),
   }
 end

@@ -4,7 +4,8 @@ local store = {}
 
 local WALLET <const> = [[
   SELECT w.id AS `id:wal`, w.company_id AS `company:co`, w.currency, w.balance, w.credit_limit, w.held, w.open_calls,
-         w.balance + w.credit_limit - w.held AS available, w.version, w.created_at
+         w.balance + w.credit_limit - w.held AS available, w.version, w.created_at,
+         COALESCE((SELECT SUM(d.remaining) FROM credits d WHERE d.wallet_id = w.id AND d.remaining > 0), 0) AS credits
     FROM company_tree t JOIN wallets w ON w.company_id = t.descendant_id
    WHERE t.ancestor_id = {scope} ]]
 

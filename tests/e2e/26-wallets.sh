@@ -81,8 +81,8 @@ verify "after the kill"
 
 # --- credit
 post "$at/credits" '{"amount": "0.01", "priority": 2, "note": "late"}' -H 'Idempotency-Key: c-1'
-is "$status $(json '[.credit.remaining.amount, .credit.expires_at, .credit.kind, .wallet.balance.amount]')" \
-    '201 ["0.01",null,"promotion","120.51"]' "credit is part of the balance"
+is "$status $(json '[.credit.remaining.amount, .credit.expires_at, .credit.kind, .wallet.balance.amount, .wallet.credits.amount]')" \
+    '201 ["0.01",null,"promotion","120.51","0.01"]' "credit is part of the balance"
 late=$(field .credit.id)
 post "$at/credits" '{"amount": "0.005", "priority": 1, "expires_at": "2099-01-01T00:00:00Z"}'
 soon=$(field .credit.id)

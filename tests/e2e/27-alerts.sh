@@ -164,7 +164,13 @@ is "$status $(field .state)" "200 done" "settled"
 settled
 move -20 && settled
 is "$(sql "SELECT COUNT(*) FROM topup_orders WHERE state = 'wanted'") $(alerts wallet.topup_capped)" "0 open" "a month that is full wants no more, and says so"
-sql "UPDATE topup_orders SET wanted_at = wanted_at - INTERVAL 40 DAY"
+month=$(python3 -c 'import datetime, zoneinfo
+at = datetime.datetime.now(zoneinfo.ZoneInfo("America/New_York")).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+print(at.astimezone(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M:%S"))')
+sql "UPDATE topup_orders SET wanted_at = '$month' WHERE state = 'done'"
+api GET "$at/auto-topup"
+is "$(field .ordered_this_month.amount)" 40 "a month begins where the company is"
+sql "UPDATE topup_orders SET wanted_at = wanted_at - INTERVAL 1 MICROSECOND"
 cat >"$dir/sweep.lua" <<'LUA'
 assert(require("wallets.jobs").sweep())
 LUA

@@ -82,6 +82,20 @@ describe("the guard", function()
     assert.same({ "wallets:write", policy }, { asked.input.permission, asked.input.policy })
   end)
 
+  it("takes the amount of an order from the order", function()
+    local order <const> = tg.id.new("top")
+    script.expect("topup_order", { id = order, wallet = ids.wallet, amount = tg.decimal.new("70") })
+    script.expect("wallet", { id = ids.wallet, company = ids.child, currency = "KWD" })
+    script.expect("company", { id = ids.child, depth = 1, parent = ids.own })
+    local settle <const> = { permission = "wallets:topup", api = { ids = { id = "top" }, body = decimal } }
+    local req = script.request({ params = { id = order }, body = { reference = "SEPA" } })
+    req.policy = carried.pack(ids.own, { amounts = { { permission = "*", currency = "KWD", max = "50" } } }, {})
+    assert.equal(204, service.guard(settle, function()
+      return 204
+    end)(req))
+    assert.equal("70", asked.input.resource.amount)
+  end)
+
   it("looks for the company that a body names, however deep", function()
     local usage <const> = { permission = "usage:write", api = { body = v.list(v.boolean(), { max = 9 }) } }
     assert.equal(204, run({ own_only = { "*" } }, { body = { { event_id = "1" }, { company = ids.child } } }, usage))
