@@ -1,6 +1,9 @@
 /* cmd_ledger - `tollgate ledger verify`. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
+
+#include <jansson.h>
 
 #include "charge/chain.h"
 #include "charge/verify.h"
@@ -33,6 +36,27 @@ static void on_head(const struct tg_chain_head *head, void *arg)
     printf("head %s %" PRIu64 " %s\n", company, head->seq, hash);
 }
 
+static void print_counts(const struct tg_verify_counts *counts, const struct tg_chain_counts *chain)
+{
+    printf("%" PRIu64 " links seal %" PRIu64 " entries, %" PRIu64 " wait\n", chain->links, chain->rows, chain->waiting);
+    printf("%" PRIu64 " entries, %" PRIu64 " postings, %" PRIu64 " wallets, %" PRIu64 " usage events: %" PRIu64
+           " differences\n",
+           counts->entries, counts->postings, counts->wallets, counts->usage_events, counts->differences);
+}
+
+static void print_json(const struct tg_verify_counts *counts, const struct tg_chain_counts *chain)
+{
+    json_t *out = json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "entries", (json_int_t)counts->entries,
+                            "postings", (json_int_t)counts->postings, "wallets", (json_int_t)counts->wallets,
+                            "usage_events", (json_int_t)counts->usage_events, "links", (json_int_t)chain->links,
+                            "sealed", (json_int_t)chain->rows, "waiting", (json_int_t)chain->waiting, "differences",
+                            (json_int_t)counts->differences);
+    char *text = json_dumps(out, JSON_COMPACT);
+    puts(text);
+    free(text);
+    json_decref(out);
+}
+
 static int run_verify(const struct tg_args *args)
 {
     struct tg_dburl url;
@@ -51,15 +75,13 @@ static int run_verify(const struct tg_args *args)
     if (rc != 0)
         return tg_cli_fail(args, "%s", err.text);
     counts.differences += chain.differences;
-    printf("%" PRIu64 " links seal %" PRIu64 " entries, %" PRIu64 " wait\n", chain.links, chain.rows, chain.waiting);
-    printf("%" PRIu64 " entries, %" PRIu64 " postings, %" PRIu64 " wallets, %" PRIu64 " usage events: %" PRIu64
-           " differences\n",
-           counts.entries, counts.postings, counts.wallets, counts.usage_events, counts.differences);
+    (tg_args_has(args, "json") ? print_json : print_counts)(&counts, &chain);
     return counts.differences == 0 ? TG_EXIT_OK : TG_EXIT_PARTLY;
 }
 
 static const struct tg_option options[] = {
-    {"heads", NULL, "Also print the end of each company's chain: company, number, hash"},
+    {"heads", NULL, "also print the end of each company's chain: company, number, hash"},
+    {"json", NULL, "end with one line of JSON on stdout"},
     TG_DATABASE_OPTIONS,
     {NULL, NULL, NULL},
 };
@@ -69,12 +91,14 @@ const struct tg_command tg_cmd_ledger_verify = {
     0,
     0,
     "Replays the ledger and compares it with every balance and with the chain it was sealed by",
-    "Postings sum to zero, a wallet's balance is the sum of its postings, a usage charge is the sum of its events. "
-    "Each "
-    "company's entries are sealed every minute by a hash over them and over the seal before: found is what was "
-    "changed, "
-    "added or taken away since. The server may run meanwhile. Exit code 3 when something differs; each difference is a "
-    "line. That the end of a chain is missing together with its entries shows only a comparison with a head that was "
-    "kept elsewhere: --heads, or ledger_sealed in the server's log.",
+    "Postings sum to zero, a wallet's balance is the sum of its postings, a charge is the sum of the usage or of the "
+    "calls "
+    "it is for, a wallet holds what its open calls hold, what remains of a credit is what was not drawn. Each "
+    "company's "
+    "entries are sealed every minute by a hash over them and over the seal before: found is what was changed, added or "
+    "taken away since. The server may run meanwhile. Exit code 3 when something differs; each difference is a line. "
+    "That "
+    "the end of a chain is missing together with its entries shows only a comparison with a head that was kept "
+    "elsewhere: --heads, or ledger_sealed in the server's log.",
     options,
     run_verify};

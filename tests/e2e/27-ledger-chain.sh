@@ -46,6 +46,7 @@ is "$code $chain" "0 3 links seal 5 entries, 0 wait" "what comes later gets a li
 is "$(awk '$1 == "head" { print $2, $3 }' "$dir/verify" | sort)" "$(printf '%s 2\n%s 1\n' "$alpha" "$beta" | sort)" "the end of each chain can be kept elsewhere"
 head=$(awk -v co="$alpha" '$2 == co { print $4 }' "$dir/verify")
 is "$(grep -c "\"hash\":\"$head\"" "$dir/seal.log")" 1 "and is in the log"
+is "$("$TOLLGATE" ledger verify --json | jq -c '[.entries, .links, .sealed, .waiting, .differences]')" "[5,3,5,0,0]" "the figures as JSON"
 ran() { [ "$(sql "SELECT COUNT(*) FROM jobs WHERE handler = 'chains.jobs:seal_ledger' AND state = 'done'")" -ge 1 ]; }
 until_true 20 ran
 ok $? "the server seals by itself"
