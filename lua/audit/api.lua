@@ -24,8 +24,9 @@ return openapi.section("audit", "Audit log", {
   entry = { summary = "One entry", ids = { id = "aud" }, answers = { [200] = entry } },
   export = {
     summary = "The log as CSV or JSON lines",
-    description = "A page of `limit` entries; `Next-Cursor` of the answer is the `cursor` of the next, and missing on "
-      .. "the last.",
+    description = "All that the filters let through, however much that is: it is sent while it is read. An answer "
+      .. "without its proper end has failed on the way. With `limit` a page of so many entries: `Next-Cursor` of the "
+      .. "answer is the `cursor` of the next, and missing on the last.",
     query = schema.export,
     answers = { [200] = { { type = "application/jsonl" }, { type = "text/csv" } } },
   },

@@ -1,5 +1,5 @@
 --- Requests about the audit log.
-local export = require("audit.export")
+local export = require("core.export")
 local page = require("core.page")
 local request = require("core.request")
 local schema = require("audit.schema")
@@ -49,27 +49,17 @@ function handler.entry(req)
   return 200, show_row(row)
 end
 
-local TYPES <const> = { csv = "text/csv; charset=utf-8", jsonl = "application/jsonl" }
+local EXPORT <const> = {
+  name = "audit-log", rows = service.rows, show = show_row, key = by_id,
+  columns = {
+    "id", "company", "at", "actor", "session", "address", "request_id", "action", "object", "outcome", "before",
+    "after",
+  },
+}
 
---- GET /v1/audit-log/export: a page as text; the header Next-Cursor leads to the next.
+--- GET /v1/audit-log/export
 function handler.export(req)
-  local query, limit = request.list(req, schema.export, { "aud" })
-  if not query then
-    return nil, limit
-  end
-  local format <const> = query.format or "jsonl"
-  local rows, err = service.rows(query)
-  if not rows then
-    return nil, err
-  end
-  local answer = page.answer(rows, limit, show_row, by_id)
-  local headers = {
-    ["content-type"] = TYPES[format], ["content-disposition"] = 'attachment; filename="audit-log.' .. format .. '"',
-  }
-  if answer.next_cursor ~= tg.json.null then
-    headers["next-cursor"] = answer.next_cursor
-  end
-  return 200, export[format](answer.data), headers
+  return export.answer(req, schema.export, { "aud" }, EXPORT)
 end
 
 return handler

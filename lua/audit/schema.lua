@@ -1,4 +1,5 @@
 --- Shapes of the requests about the audit log.
+local export = require("core.export")
 local page = require("core.page")
 local v = require("core.validate")
 
@@ -12,19 +13,13 @@ local action <const> = v.string({
   says = "must be an operationId: feature.what_it_does",
 })
 
-local function with(more)
-  local fields = {
-    actor = v.optional(actor), action = v.optional(action), object = v.optional(v.string({ min = 1, max = 254 })),
-    outcome = v.optional(v.enum({ "done", "refused" })), company = v.optional(v.id("co")),
-    from = v.optional(v.time()), to = v.optional(v.time()),
-  }
-  for name, field in pairs(more or {}) do
-    fields[name] = field
-  end
-  return page.query(fields)
-end
+local filters <const> = {
+  actor = v.optional(actor), action = v.optional(action), object = v.optional(v.string({ min = 1, max = 254 })),
+  outcome = v.optional(v.enum({ "done", "refused" })), company = v.optional(v.id("co")),
+  from = v.optional(v.time()), to = v.optional(v.time()),
+}
 
-schema.list = with()
-schema.export = with({ format = v.optional(v.enum({ "jsonl", "csv" })) })
+schema.list = page.query(filters)
+schema.export = export.query(filters)
 
 return schema

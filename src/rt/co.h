@@ -71,6 +71,8 @@ void tg_co_set_principal(lua_State *L, struct tg_principal *p);
 struct tg_await *tg_await_new(lua_State *L);
 /* `return tg_await_yield(L, aw);` — the last thing a lua_CFunction does. */
 int tg_await_yield(lua_State *L, struct tg_await *aw);
+/* Takes back an await whose work could not be started, or has ended already; the function returns without waiting. */
+void tg_await_cancel(struct tg_await **aw);
 typedef int tg_await_push_fn(lua_State *L, void *arg);
 /* Ends the wait and takes aw. When the coroutine has been closed meanwhile push is not called; arg stays the
  * caller's either way, and may be freed when this returns. */

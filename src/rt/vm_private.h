@@ -76,8 +76,6 @@ void tg_co_init_main(struct tg_vm *vm);
 void tg_co_deinit(struct tg_vm *vm);
 /* Ends every waiting coroutine with the error "generation closed"; their awaits are orphaned. */
 void tg_co_close_all(struct tg_vm *vm);
-/* Takes back an await whose work could not be started; the function then returns without waiting. */
-void tg_await_cancel(struct tg_await **aw);
 /* A coroutine has ended: closes the VM when it was the last of a retired one. */
 void tg_vm_on_co_end(struct tg_vm *vm);
 /* The deadline an operation inherits: the coroutine's, or ten seconds from now. */

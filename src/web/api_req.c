@@ -14,6 +14,7 @@
 #include "rt/json.h"
 #include "web/app.h"
 #include "web/auth.h"
+#include "web/stream.h"
 #include "web/thread.h"
 
 static const char type_key; /* the metatable's key in the registry, by address */
@@ -268,12 +269,15 @@ static int l_take_body(lua_State *L)
     return 1;
 }
 
+static int l_write(lua_State *L)
+{
+    return tg_stream_write(L, check_request(L, 1));
+}
+
 void tg_api_req_open(lua_State *L)
 {
-    static const luaL_Reg methods[] = {{"header", l_header},
-                                       {"json", l_json},
-                                       {"take_body", l_take_body},
-                                       {NULL, NULL}};
+    static const luaL_Reg methods[] = {
+        {"header", l_header}, {"json", l_json}, {"take_body", l_take_body}, {"write", l_write}, {NULL, NULL}};
     static const struct {
         const char *name;
         enum field field;

@@ -16,6 +16,7 @@
 #include "web/ratelink.h"
 #include "web/refused.h"
 #include "web/reply.h"
+#include "web/stream.h"
 #include "web/thread.h"
 
 #define PATH_LEN_MAX 4096
@@ -64,6 +65,22 @@ static int push_handler(lua_State *L, void *arg)
     return 1;
 }
 
+/* What a handler says that has failed. NULL: it has not. */
+static const char *failure_of(lua_State *L, int n, const struct tg_err *err)
+{
+    const int first = lua_gettop(L) - n + 1;
+    if (err != NULL || n < 2 || !lua_isnil(L, first))
+        return err == NULL ? NULL : err->text;
+    const char *detail = NULL;
+    if (lua_istable(L, first + 1)) {
+        lua_pushliteral(L, "detail");
+        lua_rawget(L, first + 1);
+        detail = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
+        lua_pop(L, 1); /* the table keeps it */
+    }
+    return detail == NULL ? "the handler gave no reason" : detail;
+}
+
 static void on_handled(lua_State *L, int n, const struct tg_err *err, void *arg)
 {
     struct tg_request *r = arg;
@@ -73,7 +90,12 @@ static void on_handled(lua_State *L, int n, const struct tg_err *err, void *arg)
         tg_reply_lua(r, L, n);
     if (n >= 2 && lua_isnil(L, lua_gettop(L) - n + 1))
         tg_refused_by_handler(r, L, lua_gettop(L) - n + 2);
-    finish(r);
+    if (r->stream == NULL) {
+        finish(r);
+    } else {
+        tg_api_req_end(r); /* the VM may be gone before the last piece is */
+        tg_stream_end(r, failure_of(L, n, err), finish);
+    }
 }
 
 /* r may be over when this returns. */
@@ -388,7 +410,7 @@ static int on_req(h2o_handler_t *self, h2o_req_t *req)
     } else {
         struct tg_request *kept = tg_request_ref(r);
         begin(r);
-        if (kept->is_working)
+        if (kept->is_working && kept->stream == NULL)
             link_timeout(kept);
         tg_request_unref(&kept);
     }

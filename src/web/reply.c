@@ -93,35 +93,42 @@ static bool has_no_body(int status)
     return status == 204 || status == 304 || status < 200;
 }
 
-/* type NULL: none is added. The bytes are copied. */
+/* The head. type NULL: none is added. */
+static void start(h2o_req_t *req, int status, const char *type, bool is_head, h2o_generator_t *generator)
+{
+    struct tg_web_thread *thread = tg_web_thread_of(req->conn->ctx);
+    req->res.status = status;
+    req->res.reason = reason_of(status);
+    if (type != NULL)
+        h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_CONTENT_TYPE, NULL, type, strlen(type));
+    tg_secure_add_headers(req);
+    /* libh2o chunks only a 200: compressing another status would cost the connection */
+    if (status != 200 || is_head)
+        req->compress_hint = H2O_COMPRESS_HINT_DISABLE;
+    if (thread->state != TG_THREAD_RUNNING)
+        req->http1_is_persistent = 0;
+    tg_web_count(&thread->stats.by_class[status / 100 < 6 ? status / 100 : 0]);
+    h2o_start_response(req, generator);
+}
+
+/* The bytes are copied. */
 static void send_bytes(h2o_req_t *req, int status, const char *type, const char *body, size_t len)
 {
     static h2o_generator_t generator = {NULL, NULL};
     h2o_iovec_t out = {NULL, 0};
     bool is_head = h2o_memis(req->input.method.base, req->input.method.len, H2O_STRLIT("HEAD"));
-    req->res.status = status;
-    req->res.reason = reason_of(status);
     if (has_no_body(status)) {
         len = 0;
         type = NULL;
     } else {
         req->res.content_length = len;
     }
-    if (type != NULL)
-        h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_CONTENT_TYPE, NULL, type, strlen(type));
     if (len != 0 && !is_head) {
         out.base = h2o_mem_alloc_pool(&req->pool, len);
         memcpy(out.base, body, len);
         out.len = len;
     }
-    tg_secure_add_headers(req);
-    /* libh2o chunks only a 200: compressing another status would cost the connection */
-    if (status != 200 || is_head)
-        req->compress_hint = H2O_COMPRESS_HINT_DISABLE;
-    if (tg_web_thread_of(req->conn->ctx)->state != TG_THREAD_RUNNING)
-        req->http1_is_persistent = 0;
-    tg_web_count(&tg_web_thread_of(req->conn->ctx)->stats.by_class[status / 100 < 6 ? status / 100 : 0]);
-    h2o_start_response(req, &generator);
+    start(req, status, type, is_head, &generator);
     h2o_send(req, &out, out.len != 0, H2O_SEND_STATE_FINAL);
 }
 
@@ -157,6 +164,14 @@ void tg_reply_header(struct tg_request *r, const char *name, const char *value)
     h2o_iovec_t copy = h2o_strdup(&r->req->pool, value, SIZE_MAX);
     h2o_iovec_t name_copy = h2o_strdup(&r->req->pool, name, name_len);
     h2o_add_header_by_str(&r->req->pool, &r->req->res.headers, name_copy.base, name_len, 1, NULL, copy.base, copy.len);
+}
+
+void tg_reply_begin(struct tg_request *r, const char *type, h2o_generator_t *generator)
+{
+    assert(!r->is_answered && r->req != NULL);
+    r->is_answered = true;
+    add_common_headers(r);
+    start(r->req, 200, type, false, generator);
 }
 
 void tg_reply_text(struct tg_request *r, int status, const char *type, const char *body, size_t len)
@@ -362,10 +377,11 @@ static bool is_header_text(const char *text, size_t len, bool is_name)
     return !is_name || len != 0;
 }
 
-/* Adds the headers of the table at idx and takes content-type out of them; -1: one is not fit to be sent. */
-static int add_lua_headers(struct tg_request *r, lua_State *L, int idx, const char **type)
+int tg_reply_lua_headers(struct tg_request *r, lua_State *L, int idx, const char **type)
 {
     size_t count = 0;
+    if (!lua_istable(L, idx))
+        return -1;
     for (lua_pushnil(L); lua_next(L, idx) != 0; lua_pop(L, 1)) {
         size_t name_len, len;
         if (lua_type(L, -2) != LUA_TSTRING || lua_type(L, -1) != LUA_TSTRING || ++count > HEADERS_MAX)
@@ -393,7 +409,7 @@ static void reply_success(struct tg_request *r, lua_State *L, int first, int n)
         fail_as_bug(r, "a handler returned a status outside 200..599");
         return;
     }
-    if (headers != LUA_TNIL && (headers != LUA_TTABLE || add_lua_headers(r, L, first + 2, &type) != 0)) {
+    if (headers != LUA_TNIL && tg_reply_lua_headers(r, L, first + 2, &type) != 0) {
         r->req->res.headers.size = 0;
         fail_as_bug(r, "a handler returned headers that cannot be sent");
         return;

@@ -23,6 +23,10 @@ void tg_reply_err(struct tg_request *r, const struct tg_err *err);
 void tg_reply_lua(struct tg_request *r, lua_State *L, int n);
 /* A body that C made. type: the media type. */
 void tg_reply_text(struct tg_request *r, int status, const char *type, const char *body, size_t len);
+/* The head of a 200 whose body comes piece by piece (web/stream.h). */
+void tg_reply_begin(struct tg_request *r, const char *type, h2o_generator_t *generator);
+/* Adds the headers of the table at idx (absolute) and takes content-type out of them; -1: one is not fit to be sent. */
+int tg_reply_lua_headers(struct tg_request *r, lua_State *L, int idx, const char **type);
 /* Before a struct tg_request exists (a body that is too large). id: the request's. */
 void tg_reply_problem_early(h2o_req_t *req, const char *id, const struct tg_problem *p);
 /* Adds a response header; both strings are copied. Before a reply. */

@@ -23,6 +23,7 @@
 struct tg_web_thread;
 struct tg_app;
 struct tg_credential;
+struct tg_stream;
 
 struct tg_request {
     h2o_req_t *req; /* NULL: the client has left, or has its answer */
@@ -38,6 +39,7 @@ struct tg_request {
     struct tg_principal *principal; /* a reference; NULL for public routes */
     struct tg_credential *credential; /* whose n_running counts this; NULL: none */
     bool is_by_cookie; /* the token came in a cookie: what changes something must prove that our page sent it */
+    struct tg_stream *stream; /* the answer that is being written (stream.c), NULL: none */
     struct tg_bytes *body; /* NULL: none, or taken */
     size_t body_len; /* as counted in shared->body_memory */
     uint64_t started_us; /* monotonic */

@@ -104,6 +104,13 @@ function script.request(options)
       return o.body
     end,
     body = o.text or "",
+    write = function(self, text, headers)
+      if o.leaves then
+        return nil, { code = "input", detail = "the client has left" }
+      end
+      self.written, self.head = (self.written or "") .. text, headers
+      return true
+    end,
     take_body = function()
       return o.bytes
     end,

@@ -34,7 +34,8 @@ struct loopback {
 struct client { /* one request */
     h2o_conn_t super;
     h2o_ostream_t final;
-    bool is_complete;
+    bool is_complete, is_broken; /* broken: the answer has no end */
+    bool is_slow; /* takes the next piece when the test says h2o_proceed_response() */
     struct tg_strbuf body;
     int status;
     h2o_req_t req; /* last: it is large */
@@ -179,10 +180,11 @@ static inline void client_on_send(h2o_ostream_t *self, h2o_req_t *req, h2o_iovec
     for (size_t i = 0; i < n; i++)
         tg_strbuf_append(&client->body, bufs[i].base, bufs[i].len);
     client->status = req->res.status;
-    if (h2o_send_state_is_in_progress(state))
-        h2o_proceed_response(req);
-    else
+    client->is_broken = state == H2O_SEND_STATE_ERROR;
+    if (!h2o_send_state_is_in_progress(state))
         client->is_complete = true;
+    else if (!client->is_slow)
+        h2o_proceed_response(req);
 }
 
 static inline socklen_t client_address(h2o_conn_t *conn, struct sockaddr *sa)
@@ -203,7 +205,7 @@ static inline struct client *client_new(struct loopback *lb, const char *method,
                                       (struct timeval){0}, &callbacks);
     h2o_init_request(&client->req, &client->super, NULL);
     tg_strbuf_init(&client->body, 1u << 20);
-    client->is_complete = false;
+    client->is_complete = client->is_broken = client->is_slow = false;
     client->status = 0;
     client->final = (h2o_ostream_t){.do_send = client_on_send};
     h2o_req_t *req = &client->req;
