@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "charge/call.h"
+#include "charge/ratestate.h"
 #include "rt/deckjson.h"
 #include "rt/vm.h"
 
@@ -21,6 +22,7 @@ static struct {
     struct tg_purse purse;
     struct tg_call_context ctx;
     struct tg_strbuf out;
+    struct tg_ratestate state;
     json_t *limits;
     struct tg_call_step step; /* of the last decision */
     char answer[8192];
@@ -29,7 +31,7 @@ static struct {
 struct live { /* a row, with what it refers to */
     struct tg_call call;
     char id[32], request[400];
-    char *renewed, *settled;
+    char *renewed, *settled, *consumed;
 };
 
 static struct tg_decimal dec(const char *text)
@@ -91,7 +93,7 @@ static void set_deck(const char *rows)
     json_decref(json);
 }
 
-static void set_limits(const char *limits)
+static inline void set_limits(const char *limits)
 {
     json_decref(fx.limits);
     fx.ctx.limits = fx.limits = limits == NULL ? NULL : json_loads(limits, 0, NULL);
@@ -113,6 +115,8 @@ static void begin(const char *balance)
     set_deck(deck);
     set_plan("{}");
     set_limits(NULL);
+    tg_usage_batch_free(&fx.ctx.arena);
+    tg_ratestates_free(&fx.state.states);
     fx.purse = (struct tg_purse){.balance = dec(balance)};
     fx.ctx = (struct tg_call_context){.rules = fx.rules,
                                       .plan = &fx.plan,
@@ -120,6 +124,27 @@ static void begin(const char *balance)
                                       .counts = {0, -1, -1, -1, -1, -1},
                                       .now_us = NOON_US,
                                       .out = &fx.out};
+}
+
+/* What prices depend on, as rules get it: a `before` of ratestate. */
+static inline void set_state(const char *before)
+{
+    json_t *json = json_loads(before, 0, NULL);
+    fx.state = (struct tg_ratestate){.states = tg_ratestates_new(), .plan = &fx.plan};
+    tg_ratestate_put(&fx.state, NOON_US, json);
+    fx.ctx.state = &fx.state;
+    json_decref(json);
+}
+
+/* The same, as it is now; the caller's. */
+static inline char *state_text(void)
+{
+    struct tg_err err;
+    json_t *json = NULL;
+    is_int(tg_ratestate_get(&fx.state, NOON_US, &json, &err), 0);
+    char *text = json_dumps(json, JSON_COMPACT | JSON_SORT_KEYS);
+    json_decref(json);
+    return text;
 }
 
 static void before(void)
@@ -137,13 +162,21 @@ static const char *after(void)
     return fx.answer;
 }
 
-static void keep(char **kept, struct tg_text *text)
+static void keep_text(char **kept, struct tg_text *text, struct tg_text now)
+{
+    char *copy = now.bytes == NULL ? NULL : tg_memdup(now.bytes, now.len);
+    free(*kept);
+    *kept = copy;
+    *text = (struct tg_text){copy, now.len};
+}
+
+static void keep(struct live *live, char **kept, struct tg_text *text)
 {
     if (fx.step.outcome != TG_CALL_CHANGED)
         return;
-    free(*kept);
-    *kept = tg_memdup(fx.answer, fx.step.answer_len);
-    *text = (struct tg_text){*kept, fx.step.answer_len};
+    keep_text(&live->consumed, &live->call.consumed, live->call.consumed);
+    if (kept != NULL)
+        keep_text(kept, text, (struct tg_text){fx.answer, fx.step.answer_len});
 }
 
 /* Says "to" when request is not an object. */
@@ -160,7 +193,9 @@ static const char *authorize(struct live *live, const char *id, const char *requ
     live->call.call_id = live->id;
     live->call.request = (struct tg_text){live->request, strlen(live->request)};
     tg_call_authorize(&fx.ctx, &fx.purse, &live->call, request_s, &fx.step);
-    return after();
+    after();
+    keep(live, NULL, NULL);
+    return fx.answer;
 }
 
 static const char *renew(struct live *live, uint32_t seq, uint32_t elapsed_s, uint32_t request_s)
@@ -169,7 +204,7 @@ static const char *renew(struct live *live, uint32_t seq, uint32_t elapsed_s, ui
     const struct tg_call_renewal renewal = {seq, elapsed_s > 0, NOON_US, elapsed_s, request_s};
     tg_call_renew(&fx.ctx, &fx.purse, &live->call, &renewal, &fx.step);
     after();
-    keep(&live->renewed, &live->call.renew_answer);
+    keep(live, &live->renewed, &live->call.renew_answer);
     return fx.answer;
 }
 
@@ -178,7 +213,7 @@ static const char *settle_all(struct live *live, const struct tg_call_end *call_
     before();
     tg_call_settle(&fx.ctx, &fx.purse, &live->call, call_end, &fx.step);
     after();
-    keep(&live->settled, &live->call.settle_answer);
+    keep(live, &live->settled, &live->call.settle_answer);
     return fx.answer;
 }
 
@@ -190,12 +225,12 @@ static const char *settle(struct live *live, int64_t duration_ms, const char *st
                                                   .status = status});
 }
 
-static const char *expire(struct live *live)
+static inline const char *expire(struct live *live)
 {
     before();
     tg_call_expire(&fx.ctx, &fx.purse, &live->call, &fx.step);
     after();
-    keep(&live->settled, &live->call.settle_answer);
+    keep(live, &live->settled, &live->call.settle_answer);
     return fx.answer;
 }
 
@@ -203,7 +238,8 @@ static void drop(struct live *live)
 {
     free(live->renewed);
     free(live->settled);
-    live->renewed = live->settled = NULL;
+    free(live->consumed);
+    live->renewed = live->settled = live->consumed = NULL;
 }
 
 /* "balance held available": what the wallet says. */
