@@ -56,6 +56,7 @@ static void reset(struct tg_batch *b)
         b->arena = tg_usage_batch_new();
     }
     b->n_calls = 0;
+    b->n_alerts = 0;
     b->n_debits = 0;
     b->n_counters = 0;
     tg_keymap_clear(&b->call_map);

@@ -168,6 +168,17 @@ static void keep_answer(struct deciding *d)
         d->call->call.settle_answer = text;
 }
 
+static void alert_of(struct deciding *d)
+{
+    if (d->step.outcome == TG_CALL_LATE)
+        d->call->is_late = true;
+    else if (!tg_decimal_is_zero(d->step.overrun))
+        d->call->has_overrun = true;
+    else
+        return;
+    d->b->n_alerts += 2;
+}
+
 /* What a step says is remembered, and told. */
 static void conclude(struct deciding *d)
 {
@@ -189,6 +200,7 @@ static void conclude(struct deciding *d)
         d->call->is_changed = true;
         d->call->late_report = keep(b, step->late_at, step->late_len);
     }
+    alert_of(d);
     if (d->item->op->kind == TG_OP_EXPIRE)
         answer(d->item, step->outcome == TG_CALL_CHANGED ? "1" : "0", 1, false);
     else

@@ -258,5 +258,7 @@ int tg_batch_write_calls(struct tg_batch *b, struct tg_err *err_r)
         return -1;
     if (insert_debits(b, err_r) != 0)
         return -1;
-    return tg_batch_write_counts(b, err_r);
+    if (tg_batch_write_counts(b, err_r) != 0)
+        return -1;
+    return tg_batch_write_alerts(b, err_r);
 }

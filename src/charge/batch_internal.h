@@ -51,6 +51,7 @@ struct tg_batch_call { /* a call that an operation or a usage event names */
     bool exists; /* a row, or authorized in this batch */
     bool is_new, is_changed; /* to be inserted; to be updated */
     bool has_entry; /* its end moved money */
+    bool has_overrun, is_late; /* somebody should know */
     bool has_digits; /* of the called number; asked for when somebody wants to know */
     char digits[TG_CALL_DIGITS_SIZE];
     uint8_t request_hash[16];
@@ -111,6 +112,7 @@ struct tg_batch {
     struct tg_keymap call_map; /* (company, key) → index of calls */
     struct tg_batch_call *calls;
     size_t n_calls, calls_capacity;
+    size_t n_alerts; /* at most, of calls */
     struct tg_batch_debit *debits;
     size_t n_debits, debits_capacity;
     struct tg_keymap counter_map; /* (company, key) → index of counters */
@@ -179,6 +181,9 @@ int64_t tg_batch_answered_at(const struct tg_usage_event *event);
 struct tg_id tg_batch_plan_id(struct tg_batch_company *company);
 /* Plans that the rows will name. */
 int tg_batch_write_prices(struct tg_batch *b, struct tg_err *err_r) TG_MUST_CHECK;
+
+/* batch_call_alerts.c */
+int tg_batch_write_alerts(struct tg_batch *b, struct tg_err *err_r) TG_MUST_CHECK;
 
 /* A new work at the end of works; it owns itself. */
 struct tg_batch_work *tg_batch_work_new(struct tg_batch *b, uint32_t item, uint32_t company,

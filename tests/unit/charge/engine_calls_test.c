@@ -167,7 +167,24 @@ TEST(an_expired_call_is_charged_what_it_reported)
     is_str(purse_of(world.other), "balance 0.98 held 0 open 0");
     is_str(DB_TEXT("SELECT late_difference FROM calls WHERE call_id = 'e-1'"), "0.01");
     is_int(DB_INT("SELECT COUNT(late_report) FROM calls WHERE call_id = 'e-1'"), 1);
+    contains(DB_TEXT("SELECT arguments FROM jobs WHERE unique_key LIKE 'alert:call.settled_late:call\\_%'"),
+             "\"data\":{\"call_id\":\"e-1\",\"difference\":\"0.01\",\"currency\":\"USD\"}}");
+    settle(world.other, "e-1", 70000); /* filed once */
+    is_int(DB_INT("SELECT COUNT(*) FROM jobs WHERE handler = 'alerts.jobs:raise'"), 1);
     is_int(DB_INT("SELECT COUNT(settle_answer) FROM calls WHERE call_id IN ('e-1', 'e-2')"), 2);
+    end();
+}
+
+TEST(a_call_that_costs_more_than_was_held_is_charged_in_full_and_raises_an_alert)
+{
+    begin();
+    fund(world.other, "0.03");
+    contains(authorize(world.other, "v-1", "+442079460000"), "\"allow\"");
+    contains(settle(world.other, "v-1", 100000), "\"overrun\":{\"amount\":\"0.02\"");
+    is_str(purse_of(world.other), "balance -0.02 held 0 open 0");
+    contains(DB_TEXT("SELECT arguments FROM jobs WHERE unique_key LIKE 'alert:call.overrun:call\\_%'"),
+             "\"kind\":\"call.overrun\"");
+    contains(authorize(world.other, "v-2", "+442079460000"), "insufficient_funds");
     end();
 }
 
