@@ -90,16 +90,24 @@ static void on_answer(void *arg) /* on the submitting loop */
     free(q);
 }
 
-static void answer(struct tg_engine *e, struct tg_queued *q)
+/* Several at a time: the lock is taken once. */
+static void answer(struct tg_engine *e, struct tg_queued *const *list, size_t n)
 {
-    assert(q->item.err.code != TG_ERR_NONE || q->item.answer != NULL);
+    const uint64_t now_us = tg_clock_mono_us();
     pthread_mutex_lock(&e->lock);
-    assert(e->queued_rows >= q->n_rows);
-    e->queued_rows -= q->n_rows;
-    e->stats.operations++;
-    e->stats.events += tg_op_n_events(q->item.op);
+    for (size_t i = 0; i < n; i++) {
+        assert(e->queued_rows >= list[i]->n_rows);
+        e->queued_rows -= list[i]->n_rows;
+        e->stats.events += tg_op_n_events(list[i]->item.op);
+    }
+    e->stats.operations += n;
     pthread_mutex_unlock(&e->lock);
-    tg_loop_post(q->loop, on_answer, q);
+    for (size_t i = 0; i < n; i++) {
+        struct tg_queued *q = list[i];
+        assert(q->item.err.code != TG_ERR_NONE || q->item.answer != NULL);
+        tg_engine_metrics_answered(q->item.op->kind, now_us - q->submitted_us);
+        tg_loop_post(q->loop, on_answer, q);
+    }
 }
 
 static void answer_error(struct tg_engine *e, struct tg_queued *q, const struct tg_err *err)
@@ -107,7 +115,7 @@ static void answer_error(struct tg_engine *e, struct tg_queued *q, const struct 
     q->item.err = *err;
     if (q->is_uncertain)
         tg_err_set(&q->item.err, TG_ERR_UNCERTAIN, "the database did not say whether it was stored; send it again");
-    answer(e, q);
+    answer(e, &q, 1);
 }
 
 /* Its deadline has passed, or the engine ends. */
@@ -141,29 +149,34 @@ static void requeue(struct tg_engine *e, struct tg_queued **list, size_t n)
     pthread_mutex_unlock(&e->lock);
 }
 
+/* A wallet that it needs is locked. */
+static void defer(struct tg_engine *e, struct tg_queued *q, uint64_t now_us)
+{
+    const uint64_t pause_us = UINT64_C(500) << (q->misses < 10 ? q->misses : 10);
+    q->misses++;
+    q->not_before_us = now_us + jittered(e, pause_us < DEFER_PAUSE_MAX_US ? pause_us : DEFER_PAUSE_MAX_US);
+    tg_err_set(&q->last_err, TG_ERR_CONFLICT, "a wallet is locked");
+    requeue(e, &q, 1);
+}
+
 static void finish(struct tg_engine *e, struct tg_queued **list, size_t n)
 {
     const uint64_t now_us = tg_clock_mono_us();
-    size_t n_deferred = 0;
+    size_t n_answered = 0;
     e->away_pause_us = 0;
     for (size_t i = n; i-- > 0;) { /* backwards: those put back keep their order */
-        struct tg_queued *q = list[i];
-        if (q->item.state == TG_BATCH_DEFERRED) {
-            const uint64_t pause_us = UINT64_C(500) << (q->misses < 10 ? q->misses : 10);
-            q->misses++;
-            q->not_before_us = now_us + jittered(e, pause_us < DEFER_PAUSE_MAX_US ? pause_us : DEFER_PAUSE_MAX_US);
-            tg_err_set(&q->last_err, TG_ERR_CONFLICT, "a wallet is locked");
-            n_deferred++;
-            requeue(e, &q, 1);
+        if (list[i]->item.state == TG_BATCH_DEFERRED) {
+            defer(e, list[i], now_us);
             list[i] = NULL;
         }
     }
-    count(e, &e->stats.deferred, n_deferred);
-    count(e, &e->stats.transactions, n_deferred < n);
     for (size_t i = 0; i < n; i++) {
         if (list[i] != NULL)
-            answer(e, list[i]);
+            list[n_answered++] = list[i];
     }
+    count(e, &e->stats.deferred, n - n_answered);
+    count(e, &e->stats.transactions, n_answered > 0);
+    answer(e, list, n_answered);
 }
 
 /* Nobody waits for a database that is away as long as for one that works. */
@@ -419,7 +432,12 @@ int tg_engine_submit(struct tg_engine *engine, struct tg_loop *loop, struct tg_o
                      struct tg_err *err_r)
 {
     struct tg_queued *q = TG_NEW(struct tg_queued);
-    *q = (struct tg_queued){.item.op = op, .loop = loop, .done = done, .arg = arg, .n_rows = rows_of(op)};
+    *q = (struct tg_queued){.item.op = op,
+                            .loop = loop,
+                            .done = done,
+                            .arg = arg,
+                            .n_rows = rows_of(op),
+                            .submitted_us = tg_clock_mono_us()};
     pthread_mutex_lock(&engine->lock);
     const bool fits = engine->queued_rows == 0 || engine->queued_rows + q->n_rows <= engine->set.queue_rows_max;
     if (fits && !engine->is_stopping) {

@@ -13,8 +13,6 @@ static const struct {
 } counters[] = {
     {"tollgate_engine_transactions", "Transactions of the ledger engine that were committed.",
      offsetof(struct tg_engine_stats, transactions)},
-    {"tollgate_engine_operations", "Operations that the ledger engine answered, failed ones too.",
-     offsetof(struct tg_engine_stats, operations)},
     {"tollgate_engine_events", "Usage events in those operations.", offsetof(struct tg_engine_stats, events)},
     {"tollgate_engine_retries", "Transactions run again because another was in the way.",
      offsetof(struct tg_engine_stats, retries)},
@@ -24,12 +22,14 @@ static const struct {
      offsetof(struct tg_engine_stats, deferred)},
 };
 #define N_COUNTERS (sizeof(counters) / sizeof(counters[0]))
-static struct tg_metric *metrics[N_COUNTERS], *queued, *away;
+static struct tg_metric *metrics[N_COUNTERS], *queued, *away, *waits;
+static const char *const kinds[TG_OPKINDS] = {"usage", "authorize", "renew", "settle", "expire"};
 
-static struct tg_metric *add(enum tg_metrickind kind, const char *name, const char *help)
+static struct tg_metric *add(enum tg_metrickind kind, const char *name, const char *help, size_t n_labels)
 {
+    static const char *const labels[] = {"kind"};
     struct tg_err err;
-    struct tg_metric *metric = tg_metric_register(kind, name, help, NULL, 0, &err);
+    struct tg_metric *metric = tg_metric_register(kind, name, help, labels, n_labels, &err);
     assert(metric != NULL);
     return metric;
 }
@@ -37,11 +37,18 @@ static struct tg_metric *add(enum tg_metrickind kind, const char *name, const ch
 void tg_engine_metrics_register(void)
 {
     for (size_t i = 0; i < N_COUNTERS; i++)
-        metrics[i] = add(TG_METRIC_COUNTER, counters[i].name, counters[i].help);
+        metrics[i] = add(TG_METRIC_COUNTER, counters[i].name, counters[i].help, 0);
     queued = add(TG_METRIC_GAUGE, "tollgate_engine_queued_rows",
-                 "Rows that waiting operations will write, those of the running transaction too.");
+                 "Rows that waiting operations will write, those of the running transaction too.", 0);
     away = add(TG_METRIC_GAUGE, "tollgate_engine_database_away",
-               "1 while the database does not answer the ledger engine, else 0.");
+               "1 while the database does not answer the ledger engine, else 0.", 0);
+    waits = add(TG_METRIC_HISTOGRAM, "tollgate_engine_operation_seconds",
+                "From the submission of an operation to its answer, failed ones too.", 1);
+}
+
+void tg_engine_metrics_answered(enum tg_opkind kind, uint64_t usecs)
+{
+    tg_metric_observe(waits, &kinds[kind], (double)usecs / 1e6);
 }
 
 static uint64_t value_of(const struct tg_engine_stats *stats, size_t at)

@@ -13,5 +13,7 @@
 void tg_engine_metrics_register(void);
 /* Counts what came on since *published, which becomes `now`. is_away: the database did not answer last time. */
 void tg_engine_metrics_publish(const struct tg_engine_stats *now, bool is_away, struct tg_engine_stats *published);
+/* An operation was answered usecs after it was submitted. On the engine's thread. */
+void tg_engine_metrics_answered(enum tg_opkind kind, uint64_t usecs);
 
 #endif

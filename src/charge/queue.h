@@ -20,6 +20,7 @@ struct tg_queued { /* one operation from submit to answer */
     tg_op_done_fn *done;
     void *arg;
     size_t n_rows; /* that it will write, about; at least 1 */
+    uint64_t submitted_us; /* monotonic */
     unsigned misses; /* how often its wallets were locked by others */
     uint64_t not_before_us; /* monotonic; 0: at once */
     bool is_uncertain; /* an attempt's COMMIT was not answered */
