@@ -1,0 +1,148 @@
+/* engine_bench - authorize and settle through the ledger engine alone: no HTTP, a private MariaDB, full durability.
+ *
+ *     engine_bench [companies [calls-at-a-time [seconds [renewals]]]]
+ *
+ * From the root of the tree. Each of the calls at a time is authorized, renewed, settled and followed by another. Prints
+ * one line: pairs a second, and how long an operation of each kind took (ms).
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "charge/calls_fixture.h"
+
+#define SAMPLES_MAX 4000000
+
+struct one { /* a call, again and again */
+    struct asked asked;
+    uint64_t began_us;
+    unsigned n, n_renewed;
+    struct tg_id company;
+    int index;
+};
+static struct {
+    int n_companies, n_calls, seconds;
+    unsigned renewals;
+    struct tg_id *companies;
+    uint64_t until_us;
+    uint32_t *samples[TG_OPKINDS];
+    size_t n_samples[TG_OPKINDS], n_denied;
+    int n_live;
+} bench;
+
+static void submit(struct one *one, enum tg_opkind kind);
+
+static void on_bench(struct tg_op *op, const struct tg_op_answer *answer, const struct tg_err *err, void *arg)
+{
+    struct one *one = arg;
+    const uint64_t now_us = tg_clock_mono_us();
+    if (err != NULL) {
+        printf("Bail out! %s\n", err->text);
+        exit(1);
+    }
+    if (bench.n_samples[op->kind] < SAMPLES_MAX)
+        bench.samples[op->kind][bench.n_samples[op->kind]++] = (uint32_t)(now_us - one->began_us);
+    bench.n_denied += op->kind == TG_OP_AUTHORIZE && answer->json[13] == 'd';
+    if (op->kind != TG_OP_SETTLE)
+        submit(one, one->n_renewed < bench.renewals ? TG_OP_RENEW : TG_OP_SETTLE);
+    else if (now_us < bench.until_us)
+        submit(one, TG_OP_AUTHORIZE);
+    else
+        bench.n_live--;
+}
+
+static void submit(struct one *one, enum tg_opkind kind)
+{
+    struct asked *a = &one->asked;
+    struct tg_err err;
+    if (kind == TG_OP_AUTHORIZE) {
+        char call_id[32];
+        one->n++;
+        one->n_renewed = 0;
+        one->company = bench.companies[((unsigned)one->index * 7919u + one->n * 104729u) % (unsigned)bench.n_companies];
+        snprintf(call_id, sizeof(call_id), "b-%d-%u", one->index, one->n);
+        asked_begin(a, kind, one->company, call_id);
+        snprintf(a->to, sizeof(a->to), "+442079460000");
+        snprintf(a->request, sizeof(a->request), "{\"from\":\"+12125550100\",\"to\":\"%s\"}", a->to);
+        a->op.call.authorize.request = (struct tg_text){a->request, strlen(a->request)};
+        a->op.call.authorize.to = a->to;
+    } else if (kind == TG_OP_RENEW) {
+        one->n_renewed++;
+        a->op.kind = kind;
+        a->op.call.renewal = (struct tg_call_renewal){.seq = one->n_renewed, .elapsed_s = one->n_renewed * 20};
+    } else {
+        a->op.kind = kind;
+        a->op.call.end = (struct tg_call_end){.duration_ms = 61000, .status = "answered"};
+    }
+    a->op.deadline_mono_us = tg_clock_mono_us() + 20000000;
+    one->began_us = tg_clock_mono_us();
+    if (tg_engine_submit(engine, loop, &a->op, on_bench, one, &err) != 0) {
+        printf("Bail out! %s\n", err.text);
+        exit(1);
+    }
+}
+
+static int compare(const void *a, const void *b)
+{
+    const uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return (x > y) - (x < y);
+}
+
+static void print_kind(enum tg_opkind kind, const char *name)
+{
+    const size_t n = bench.n_samples[kind];
+    if (n == 0)
+        return;
+    qsort(bench.samples[kind], n, sizeof(uint32_t), compare);
+    printf(" %s p50 %.2f p99 %.2f p99.9 %.2f", name, bench.samples[kind][n / 2] / 1e3,
+           bench.samples[kind][n * 99 / 100] / 1e3, bench.samples[kind][n * 999 / 1000] / 1e3);
+}
+
+static void add_companies(void)
+{
+    struct tg_err err;
+    bench.companies = calloc((size_t)bench.n_companies, sizeof(*bench.companies));
+    if (tg_sqlconn_begin(world.conn, &err) != 0)
+        exit(1);
+    for (int i = 0; i < bench.n_companies; i++) {
+        char name[32];
+        snprintf(name, sizeof(name), "bench %d", i);
+        bench.companies[i] = add_company(name, world.platform, true);
+        fund(bench.companies[i], "1000000");
+    }
+    if (tg_sqlconn_commit(world.conn, &err) != 0)
+        exit(1);
+}
+
+int main(int argc, char **argv)
+{
+    bench.n_companies = argc > 1 ? atoi(argv[1]) : 1000;
+    bench.n_calls = argc > 2 ? atoi(argv[2]) : 200;
+    bench.seconds = argc > 3 ? atoi(argv[3]) : 5;
+    bench.renewals = argc > 4 ? (unsigned)atoi(argv[4]) : 0;
+    begin();
+    add_companies();
+    for (int kind = 0; kind < TG_OPKINDS; kind++)
+        bench.samples[kind] = malloc(SAMPLES_MAX * sizeof(uint32_t));
+    struct one *ones = calloc((size_t)bench.n_calls, sizeof(*ones));
+    const uint64_t began_us = tg_clock_mono_us();
+    bench.until_us = began_us + (uint64_t)bench.seconds * 1000000;
+    bench.n_live = bench.n_calls;
+    for (int i = 0; i < bench.n_calls; i++) {
+        ones[i].index = i;
+        submit(&ones[i], TG_OP_AUTHORIZE);
+    }
+    while (bench.n_live > 0)
+        tg_loop_run_once(loop, 100);
+    const double seconds = (double)(tg_clock_mono_us() - began_us) / 1e6;
+    const struct tg_engine_stats stats = tg_engine_stats_get(engine);
+    printf("%d companies, %d at a time: %.0f pairs/s, %.0f transactions/s, %.0f operations each, %zu denied, ms:",
+           bench.n_companies, bench.n_calls, (double)bench.n_samples[TG_OP_SETTLE] / seconds,
+           (double)stats.transactions / seconds, (double)stats.operations / (double)stats.transactions, bench.n_denied);
+    print_kind(TG_OP_AUTHORIZE, "authorize");
+    print_kind(TG_OP_RENEW, "renew");
+    print_kind(TG_OP_SETTLE, "settle");
+    printf("\n");
+    end();
+    return 0;
+}
