@@ -72,7 +72,7 @@ static void submit(struct one *one, enum tg_opkind kind)
         a->op.call.renewal = (struct tg_call_renewal){.seq = one->n_renewed, .elapsed_s = one->n_renewed * 20};
     } else {
         a->op.kind = kind;
-        a->op.call.end = (struct tg_call_end){.duration_ms = 61000, .status = "answered"};
+        a->op.call.end = (struct tg_call_end){.duration_ms = 58000, .status = "answered"};
     }
     a->op.deadline_mono_us = tg_clock_mono_us() + 20000000;
     one->began_us = tg_clock_mono_us();
@@ -121,6 +121,7 @@ int main(int argc, char **argv)
     bench.seconds = argc > 3 ? atoi(argv[3]) : 5;
     bench.renewals = argc > 4 ? (unsigned)atoi(argv[4]) : 0;
     begin();
+    fprintf(stderr, "services in %s\n", services.dir);
     add_companies();
     for (int kind = 0; kind < TG_OPKINDS; kind++)
         bench.samples[kind] = malloc(SAMPLES_MAX * sizeof(uint32_t));
