@@ -48,7 +48,7 @@ void tg_engine_metrics_register(void)
 
 void tg_engine_metrics_answered(enum tg_opkind kind, uint64_t usecs)
 {
-    tg_metric_observe(waits, &kinds[kind], (double)usecs / 1e6);
+    tg_metric_observe_us(waits, &kinds[kind], usecs);
 }
 
 static uint64_t value_of(const struct tg_engine_stats *stats, size_t at)

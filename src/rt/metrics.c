@@ -306,6 +306,11 @@ void tg_metric_observe(struct tg_metric *metric, const char *const *values, doub
     add_to(&s->value, n);
 }
 
+void tg_metric_observe_us(struct tg_metric *metric, const char *const *values, uint64_t usecs)
+{
+    tg_metric_observe(metric, values, (double)usecs / 1e6);
+}
+
 /* --- rendering ---------------------------------------------------------------------------------------------------- */
 
 struct sample { /* a series summed over the threads */
