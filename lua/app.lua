@@ -12,6 +12,7 @@ local policies_service = require("policies.service")
 local sessions_service = require("sessions.service")
 
 local alerts = openapi.feature("alerts")
+local allowances = openapi.feature("allowances")
 local approvals = openapi.feature("approvals")
 local audit = openapi.feature("audit")
 local calls = openapi.feature("calls")
@@ -165,6 +166,10 @@ return {
       permission = "wallets:topup" },
     { method = "GET", path = "/v1/wallets/{id}/statement", operation = wallets.statement,
       permission = "wallets:read" },
+
+    { method = "POST", path = "/v1/allowances", operation = allowances.grant, permission = "allowances:write" },
+    { method = "GET", path = "/v1/allowances", operation = allowances.allowances, permission = "allowances:read" },
+    { method = "GET", path = "/v1/allowances/{id}", operation = allowances.allowance, permission = "allowances:read" },
 
     { method = "GET", path = "/v1/alerts", operation = alerts.alerts, permission = "alerts:read" },
     { method = "GET", path = "/v1/alerts/{id}", operation = alerts.alert, permission = "alerts:read" },

@@ -10,16 +10,21 @@ roles.BUILT_IN = {
     says = "Prices, decks, wallets and companies below.",
     permissions = {
       "companies:read", "companies:write", "rate_decks:*", "wallets:*", "usage:read", "calls:read", "calls:correct",
-      "users:read", "approvals:*", "alerts:*",
+      "users:read", "approvals:*", "alerts:*", "allowances:*",
     },
   },
   finance = {
     says = "Money: wallets and usage.",
-    permissions = { "companies:read", "wallets:*", "usage:read", "calls:read", "calls:correct", "alerts:*" },
+    permissions = {
+      "companies:read", "wallets:*", "usage:read", "calls:read", "calls:correct", "alerts:*", "allowances:*",
+    },
   },
   analyst = {
     says = "Reads figures and changes nothing.",
-    permissions = { "companies:read", "usage:read", "calls:read", "wallets:read", "rate_decks:read", "alerts:read" },
+    permissions = {
+      "companies:read", "usage:read", "calls:read", "wallets:read", "rate_decks:read", "alerts:read",
+      "allowances:read",
+    },
   },
   supervisor = {
     says = "Looks after the agents: people and calls.",
@@ -32,6 +37,7 @@ roles.BUILT_IN = {
     permissions = {
       "companies:read", "api_keys:read", "users:read", "roles:read", "rate_decks:read", "usage:read", "calls:read",
       "wallets:read", "rules:read", "audit:read", "approvals:read", "alerts:read",
+      "allowances:read",
     },
   },
 }

@@ -52,6 +52,7 @@ for side in left right; do
     api PUT "$wallet/levels" -H 'Content-Type: application/json' -d '{"amounts": ["5"]}'
     api PUT "$wallet/auto-topup" -H 'Content-Type: application/json' -d '{"enabled": true, "threshold": "5", "amount": "20"}'
     key=$platform_key post "$wallet/credits" '{"amount": "1"}'
+    key=$platform_key post /v1/allowances "{\"company\": \"$company\", \"seconds\": 60}"
 done
 wanted() {
     [ "$(sql "SELECT COUNT(*) FROM topup_orders")" = 2 ] &&

@@ -1,0 +1,85 @@
+local schema = require("allowances.schema")
+local script = require("helper")
+local service = require("allowances.service")
+local v = require("core.validate")
+
+local ids = script.ids
+local NOW <const> = tg.time.now()
+
+local function record()
+  return true
+end
+
+describe("free seconds", function()
+  after_each(script.finish)
+
+  it("are granted by the company above, and the engine is told where to look", function()
+    local row = { id = tg.id.new("alw"), company = ids.child, granted_s = 600, remaining_s = 600 }
+    script.expect("company", { id = ids.child, depth = 1, parent = ids.own })
+    script.expect("insert_allowance", 1, nil, function(args)
+      assert.same({ ids.child, 600, 0, "" }, { args.company, args.seconds, args.priority, args.note })
+      assert.is_true(args.starts_at >= NOW)
+      assert.is_nil(args.expires_at)
+    end)
+    script.expect("note_allowances", 1, nil, function(args)
+      assert.equal(ids.child, args.company)
+    end)
+    script.expect("allowance", row)
+    assert.equal(row, assert(service.grant({ company = ids.child, seconds = 600 }, ids.own, record)))
+    assert.equal("allowances.grant", script.audited[1].action)
+    assert.equal(row.id, script.audited[1].object)
+  end)
+
+  it("are nothing that a company gives itself, unless nobody is above it", function()
+    script.expect("company", { id = ids.own, depth = 0, parent = ids.child })
+    local granted, err = service.grant({ seconds = 600 }, ids.own, record)
+    assert.is_nil(granted)
+    assert.equal("denied", err.code)
+    script.expect("company", { id = ids.own, depth = 0 })
+    script.expect("insert_allowance", 1)
+    script.expect("note_allowances", 1)
+    script.expect("allowance", { id = tg.id.new("alw") })
+    assert.is_table(service.grant({ seconds = 600 }, ids.own, record))
+  end)
+
+  it("are for no company of others, and not over before they begin", function()
+    script.expect("company", nil)
+    local granted, err = service.grant({ company = ids.child, seconds = 600 }, ids.own, record)
+    assert.is_nil(granted)
+    assert.equal("/company", err.errors[1].pointer)
+    script.expect("company", { id = ids.child, depth = 1, parent = ids.own })
+    granted, err = service.grant({ company = ids.child, seconds = 600, expires_at = NOW - 1 }, ids.own, record)
+    assert.is_nil(granted)
+    assert.equal("/expires_at", err.errors[1].pointer)
+  end)
+
+  it("are checked before anybody is asked", function()
+    local function faults(body)
+      local _, err = v.check(schema.allowance, body)
+      return err and err.errors[1].pointer
+    end
+    assert.is_nil(faults({ seconds = 1 }))
+    assert.equal("/seconds", faults({ seconds = 0 }))
+    assert.equal("/seconds", faults({}))
+    assert.equal("/prefixes/0", faults({ seconds = 1, prefixes = { "+44" } }))
+    assert.equal("/prefixes", faults({ seconds = 1, prefixes = tg.json.array({}) }))
+    assert.equal("/expires_at", faults({
+      seconds = 1, starts_at = "2026-07-15T10:00:00Z", expires_at = "2026-07-15T10:00:00Z",
+    }))
+  end)
+
+  it("are listed company by company", function()
+    script.expect("next_company_with_allowances", { company = ids.own })
+    script.expect("allowances_of_company", { { id = "alw_b" } }, nil, function(args)
+      assert.same({ ids.own, 3 }, { args.company, args.limit })
+    end)
+    script.expect("next_company_with_allowances", { company = ids.child }, nil, function(args)
+      assert.equal(ids.own, args.after)
+    end)
+    script.expect("allowances_of_company", { { id = "alw_c" }, { id = "alw_a" } }, nil, function(args)
+      assert.equal(2, args.limit)
+    end)
+    local rows = assert(service.allowances({ limit = 3 }))
+    assert.same({ "alw_b", "alw_c", "alw_a" }, { rows[1].id, rows[2].id, rows[3].id })
+  end)
+end)
