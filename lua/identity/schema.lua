@@ -95,6 +95,7 @@ schema.pricing = v.also(v.object({
   prices = v.optional(prices.prices),
   pack = v.optional(prices.pack),
   pack_options = v.optional(prices.pack_options),
+  expected = v.optional(prices.expected),
   parameters = v.optional(prices.parameters),
 }), prices.check_pack)
 

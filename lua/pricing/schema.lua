@@ -32,11 +32,16 @@ local price <const> = v.also(v.object({
   end
 end)
 
---- {[meter] = price}
-schema.prices = v.map({
+local METER <const> = {
   pattern = "^[a-z0-9][a-z0-9._-]*$", regex = "^[a-z0-9][a-z0-9._-]*$",
   says = "a meter is written with a-z, 0-9, '.', '_' and '-', such as llm.tokens.in",
-}, price, 100)
+}
+
+--- {[meter] = price}
+schema.prices = v.map(METER, price, 100)
+
+--- {[meter] = quantity}: what a minute of a live call uses of it, for the hold (the rule charging.quote).
+schema.expected = v.map(METER, v.decimal(), 100)
 
 schema.pack = v.enum({ "vapi", "retell", "bland", "twilio" })
 

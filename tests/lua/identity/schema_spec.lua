@@ -21,6 +21,7 @@ describe("pricing parameters", function()
         ["tts.characters"] = { model = "package", price = "0.30", size = 1000 },
       },
       pack = "retell", pack_options = { per_minute = { voice = "0.07" } },
+      expected = { ["llm.tokens.in"] = "900", ["tts"] = "0.5" },
       parameters = { sunday_max = "0.50", vip = { "+12125550100", "+12125550101" }, rules = { on = true, after = 3 } },
     }
     assert.same(pricing, (v.check(schema.pricing, pricing)))
@@ -51,6 +52,7 @@ describe("pricing parameters", function()
       ["/parameters/list/1"] = { parameters = { list = { 1, tg.json.null } } },
       ["/parameters/a/a/a/a/a/a"] = { parameters = { a = { a = { a = { a = { a = { a = {} } } } } } } },
       ["/pack_options/per_minute"] = { pack = "retell" },
+      ["/expected/llm.tokens.in"] = { expected = { ["llm.tokens.in"] = "-1" } },
     }) do
       assert.equal(pointer, first_fault(pricing))
     end
