@@ -10,6 +10,7 @@ local AT_ONCE <const> = 500
 local STOP_AFTER <const> = 5 * 1000000 -- the next second brings the next job
 
 jobs.every({ name = "calls.expire", handler = "calls.jobs:expire", every_s = 1 })
+jobs.routine("calls.jobs:expire")
 
 --- Ends what is due, portion by portion, for some seconds.
 function handlers.expire()

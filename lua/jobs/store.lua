@@ -42,6 +42,10 @@ local sql = tg.db.declare({
              run_at = {now:time}, updated_at = {now:time}
       WHERE id = {id:id} AND lease_token = {token:hex}]],
   },
+  drop = {
+    unscoped = SYSTEM,
+    sql = "DELETE FROM jobs WHERE id = {id:id} AND lease_token = {token:hex}",
+  },
   retry = {
     unscoped = SYSTEM,
     sql = [[
@@ -125,6 +129,11 @@ end
 --- Each answers how many rows it changed: 0 when the lease is another's by now.
 function store.finish(id, token, now)
   return tg.db.execute(sql.finish, { id = id, token = token, now = now })
+end
+
+--- Finished, and forgotten.
+function store.drop(id, token)
+  return tg.db.execute(sql.drop, { id = id, token = token })
 end
 
 function store.retry(id, token, run_at, text, now)

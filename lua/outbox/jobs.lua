@@ -5,6 +5,8 @@ local service = require("outbox.service")
 local handlers = {}
 
 jobs.every({ name = "outbox.publish", handler = "outbox.jobs:look", every_s = 1 })
+jobs.routine("outbox.jobs:look")
+jobs.routine("outbox.jobs:publish")
 
 function handlers.look()
   local shards, err = service.waiting()

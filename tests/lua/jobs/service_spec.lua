@@ -116,6 +116,22 @@ describe("run_once", function()
     assert.equal("spec.jobs:run done", counted)
   end)
 
+  it("forgets what runs all day when it is done, and not when it has failed", function()
+    service.routine("spec.jobs:run_all_day")
+    local of_day = job({ handler = "spec.jobs:run_all_day" })
+    for _, answer in ipairs({ true, false }) do
+      package.loaded["spec.jobs"] = {
+        run_all_day = function()
+          return answer or nil, not answer and { code = "upstream", detail = "away" } or nil
+        end,
+      }
+      script.expect("take_ready", of_day)
+      script.expect("claim", 1)
+      script.expect(answer and "drop" or "retry", 1)
+      assert.is_true(service.run_once())
+    end
+  end)
+
   it("gives up on a job that every worker died of, without running it once more", function()
     handler_is(function()
       error("it must not run")
