@@ -4,14 +4,16 @@ local schema = require("corrections.schema")
 
 local HOW <const> = "The lines that stood are taken back exactly; new ones are rated with the rules, the rate deck and "
   .. "the parameters of then, at the place of then in tiers and allowances. What came after it keeps its price. A "
-  .. "correction is corrected by another."
+  .. "correction is corrected by another. By a company above the one that pays, never by itself."
 local REFUSALS <const> = {
   [409] = "`nothing_to_correct`: it is so already; `corrected_meanwhile`: by somebody else; `call_open`: settle it",
 }
 
 return openapi.section("corrections", "Corrections", {
   correct_call = {
-    summary = "Correct what a call was", description = HOW, body = schema.of_call,
+    summary = "Correct what a call was",
+    description = HOW .. " What a late settle reported stands with the call (`late`): this is how it comes to count.",
+    body = schema.of_call,
     answers = { [201] = schema.correction }, refusals = REFUSALS, once = true,
     example = { body = { duration_ms = 59000, reason = "the carrier counted the ringing" } },
   },

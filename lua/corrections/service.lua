@@ -360,8 +360,23 @@ local function correct(tx, rows, changes, place, record)
   }, record)(tx, written)
 end
 
+-- Who pays does not say what it costs.
+local function check_seller(id)
+  local company, err = identity.company(id)
+  if not company then
+    return nil, err
+  elseif company.depth == 0 and company.parent then
+    return nil, errors.denied("What a company was charged is corrected by the company above it.")
+  end
+  return true
+end
+
 -- Reads what must be there before the transaction, and corrects.
-local function run(ids, changes, place, record)
+local function run(company, ids, changes, place, record)
+  local allowed, denied = check_seller(company)
+  if not allowed then
+    return nil, denied
+  end
   local rows = {}
   for i, id in ipairs(ids) do
     local row, err = read_usage(id)
@@ -412,7 +427,7 @@ function service.correct_call(name, input, principal, record)
   if not ids[1] then
     return nil, errors.conflict("nothing_to_correct", "The call has no usage.")
   end
-  return run(ids, {
+  return run(found.row.company, ids, {
     duration_ms = input.duration_ms, status = input.status, quantities = quantities, void = input.void,
   }, {
     action = "corrections.correct_call", object = found.row.id, call = found.row.id, reason = input.reason,
@@ -433,7 +448,7 @@ function service.correct_usage(id, input, principal, record)
     return nil, errors.input("/duration_ms", "is of calls; here it is the quantity")
   end
   local call = row.source == "tollgate" and row.event_id:match("^(call_%w+)/") or nil
-  return run({ id }, {
+  return run(row.company, { id }, {
     duration_ms = input.duration_ms, status = input.status, quantities = { [row.meter] = input.quantity },
     void = input.void,
   }, {

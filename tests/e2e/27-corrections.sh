@@ -79,6 +79,46 @@ correct "/v1/usage/$t1" '{"duration_ms": 100000, "reason": "no"}'
 is "$(json '[.net.amount, .usage[0].amount.amount]') $(sql "SELECT counter_s FROM rating_states WHERE period = '$period'")" \
     '["0.055","0.075"] 6110' "back again, to the last second"
 
+# --- free seconds go back, and are no more than there are
+make_company free "\"rate_deck\": \"$deck\"" && free=$id
+sql "UPDATE wallets SET credit_limit = 100; UPDATE companies SET has_allowances = 1 WHERE name = 'free';
+    INSERT INTO allowances (company_id, id, granted_s, remaining_s, starts_at, created_at)
+    SELECT id, UNHEX(REPLACE(UUID(), '-', '')), 100, 100, '2026-01-01', NOW() FROM companies WHERE name = 'free'"
+left() {
+    sql "SELECT remaining_s FROM allowances"
+}
+usage "$free" f1 100000 +12125550100 && f1=$id
+usage "$free" f2 50000 +12125550100
+is "$(balance "$free") $(left)" "-0.05 0" "a hundred seconds are free, fifty are charged"
+correct "/v1/usage/$f1" '{"duration_ms": 60000, "reason": "r"}'
+is "$status $(json '[.net.amount, .entry, (.usage[0].lines | map([.kind, .seconds]))]') $(left)" '201 ["0",null,[["bundle",60]]] 40' \
+    "forty of them go back, and no money moves"
+correct "/v1/usage/$f1" '{"duration_ms": 130000, "reason": "r"}'
+is "$(json '[.net.amount, (.usage[0].lines | map([.kind, .seconds]))]') $(left)" '["0.03",[["bundle",100],["usage",30]]] 0' \
+    "a longer call takes them again, and what it took then"
+usage "$free" f3 60000 +12125550100
+correct "/v1/usage/$f1" '{"void": true, "reason": "r"}'
+is "$(json .net.amount) $(left)" '"-0.03" 100' "void: all of them are there again"
+usage "$free" f4 80000 +12125550100
+correct "/v1/usage/$f1" '{"duration_ms": 100000, "reason": "r"}'
+is "$(json .net.amount) $(left)" '"0.08" 0' "others have used most of them meanwhile: twenty are left for it"
+
+# --- what a price remembers of the period
+make_company sms '"pricing": {"prices": {"sms": {"model": "package", "price": "1", "size": 10}}}' && sms=$id
+sql 'UPDATE wallets SET credit_limit = 100'
+sent() { # EVENT_ID QUANTITY: its id in $id, what it costs in $cost
+    post /v1/usage "{\"company\": \"$sms\", \"event_id\": \"$1\", \"source\": \"gw-1\", \"meter\": \"sms\", \"event_time\": \"2026-07-15T10:00:00Z\", \"quantity\": \"$2\"}"
+    api GET "/v1/usage?source=gw-1&event_id=$1"
+    id=$(field '.data[0].id') cost=$(field '.data[0].amount.amount')
+}
+sent m1 12 && m1=$id
+sent m2 5
+is "$cost" 0 "of two packages twenty, of which seventeen are used"
+correct "/v1/usage/$m1" '{"quantity": "3", "reason": "r"}'
+is "$status $(json '[.net.amount, .usage[0].amount.amount]')" '201 ["-1","1"]' "nine less: one package would have done"
+sent m3 3
+is "$cost" 1 "and who comes next finds eight used, and begins another"
+
 # --- a call, all its meters in one entry
 post /v1/calls/authorize "{\"call_id\": \"c-1\", \"to\": \"+442079460000\", \"company\": \"$plain\"}"
 correct /v1/calls/c-1 "{\"void\": true, \"reason\": \"x\", \"company\": \"$plain\"}"
@@ -108,6 +148,13 @@ platform_key=$key key=$(field .key)
 correct "/v1/usage/$e1" '{"void": true, "reason": "x"}'
 problem 403 denied "a gateway corrects nothing"
 key=$platform_key
+post /v1/api-keys "{\"name\": \"owner\", \"company\": \"$plain\"}"
+key=$(field .key)
+correct "/v1/usage/$e1" '{"void": true, "reason": "x"}'
+problem 403 denied "nor does who pays"
+correct /v1/calls/c-1 '{"duration_ms": 1000, "reason": "x"}'
+problem 403 denied "not of a call either"
+key=$platform_key
 post /v1/api-keys "{\"name\": \"other\", \"company\": \"$tiers\"}"
 key=$(field .key)
 correct "/v1/usage/$e1" '{"void": true, "reason": "x"}'
@@ -116,7 +163,7 @@ correct "/v1/calls/c-1" "{\"void\": true, \"reason\": \"x\", \"company\": \"$pla
 problem 404 not_found "not by its name either"
 key=$platform_key
 api GET "/v1/audit-log?action=corrections.correct_usage&outcome=done"
-is "$(json '[(.data | length), (.data[-1] | [.after.changes.reason, .after.net])]')" '[7,["the carrier says so","-0.06"]]' "each is in the audit log"
+is "$(json '[(.data | length), (.data[-1] | [.after.changes.reason, .after.net])]')" '[11,["the carrier says so","-0.06"]]' "each is in the audit log"
 
 # --- two at once
 usage "$plain" race 120000 && race=$id

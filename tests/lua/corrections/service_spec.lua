@@ -33,6 +33,7 @@ end
 
 local function begin(row)
   script.expect("corrected_usage", row) -- whose it is
+  script.expect("company", { id = row.company, parent = ids.own, depth = 1 })
   script.expect("corrected_usage", row)
   script.expect("corrected_plan", { currency = "USD", timezone = "UTC", pricing = {} })
   script.expect("lock_purse", { id = ids.wallet })
@@ -150,6 +151,13 @@ describe("a correction", function()
     script.expect("corrected_usage", usage({ meter = "sms" }))
     _, err = correct({ duration_ms = 60000, reason = "r" })
     assert.equal("/duration_ms", err.errors[1].pointer)
+  end)
+
+  it("is made by who sells, never by who pays", function()
+    script.expect("corrected_usage", usage())
+    script.expect("company", { id = ids.child, parent = ids.own, depth = 0 })
+    local _, err = correct({ void = true, reason = "r" })
+    assert.equal("denied", err.code)
   end)
 
   it("of nothing of theirs tells nothing", function()
