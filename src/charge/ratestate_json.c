@@ -105,7 +105,7 @@ static void set_new(json_t **object, const char *name, json_t *value)
     json_object_set_new(*object, name, value);
 }
 
-/* The memories that the answer has changed, as they were. */
+/* The memories that the answer has changed, as they were; one that it began was not there. */
 static json_t *used_meters(const json_t *before, const json_t *after)
 {
     const char *name;
@@ -114,7 +114,9 @@ static json_t *used_meters(const json_t *before, const json_t *after)
     json_object_foreach(json_object_get(after, "meters"), name, memory)
     {
         json_t *was = json_object_get(were, name);
-        if (was != NULL && !json_equal(was, memory))
+        if (was == NULL && used == NULL)
+            used = json_object();
+        else if (was != NULL && !json_equal(was, memory))
             set_new(&used, name, json_incref(was));
     }
     return used;

@@ -163,7 +163,7 @@ correct "/v1/calls/c-1" "{\"void\": true, \"reason\": \"x\", \"company\": \"$pla
 problem 404 not_found "not by its name either"
 key=$platform_key
 api GET "/v1/audit-log?action=corrections.correct_usage&outcome=done"
-is "$(json '[(.data | length), (.data[-1] | [.after.changes.reason, .after.net])]')" '[11,["the carrier says so","-0.06"]]' "each is in the audit log"
+is "$(json '[(.data | length), (.data[-1] | [.after.changes.reason, .after.net])]')" '[12,["the carrier says so","-0.06"]]' "each is in the audit log"
 
 # --- two at once
 usage "$plain" race 120000 && race=$id
