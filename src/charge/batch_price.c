@@ -151,6 +151,8 @@ static void want_answers(const struct tg_batch *b, const struct tg_op *op, const
 {
     const struct tg_call_renewal *renewal = &op->call.renewal;
     tg_ratestate_want(state, has_allowances, b->now_us);
+    if (call->opened_at_us != 0) /* what nobody answered belongs to its beginning */
+        tg_ratestate_want(state, has_allowances, call->opened_at_us);
     if (call->has_answered_at)
         tg_ratestate_want(state, has_allowances, call->answered_at_us);
     if (call->used_s > 0)
