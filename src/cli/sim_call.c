@@ -216,9 +216,12 @@ static void on_renewed(struct op *op, const json_t *answer, const char *body, ui
         compare(op, op->hash, hash, body);
         return;
     }
+    bool is_closed = says(answer, "decision", "stop") && says(answer, "reason", "call_closed");
     if (!is_duplicate) {
         op->has_hash = true;
         op->hash = hash;
+    }
+    if (!is_duplicate && !is_closed) {
         struct tg_decimal charged = money_of(answer, "charged"); /* by renewals so far */
         call->renewed = tg_decimal_cmp(charged, call->renewed) > 0 ? charged : call->renewed;
         call->told_s = op->elapsed_s > call->told_s ? op->elapsed_s : call->told_s;
@@ -227,9 +230,8 @@ static void on_renewed(struct op *op, const json_t *answer, const char *body, ui
         uint32_t cut = now_ms(call) + (uint32_t)tg_sim_dice(call->sim, number_of(answer, "grace_seconds") * 1000 + 1);
         call->sim->stats.stopped += !call->is_stopped;
         call->is_stopped = true;
+        cut = is_closed ? 0 : cut; /* it had expired; settle will say what it cost */
         call->cut_ms = cut < call->cut_ms ? cut : call->cut_ms;
-        if (says(answer, "reason", "call_closed"))
-            call->cut_ms = 0; /* it had expired; settle will say what it cost */
         return;
     }
     if (number_of(answer, "max_seconds") > call->max_s)
