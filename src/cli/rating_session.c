@@ -185,6 +185,8 @@ static json_t *update(struct table *t, const json_t *step, struct session *s)
 static json_t *terminate(struct table *t, const json_t *step, struct session *s)
 {
     struct tg_call_step made;
+    if (seconds_of(step, "seq", 1, UINT32_MAX) <= s->call.seq) /* rating.md R18 */
+        return answer_duplicate(t, step);
     const char *status = json_string_value(json_object_get(step, "status"));
     const struct tg_call_end end = {.duration_ms = json_integer_value(json_object_get(step, "used_total_ms")),
                                     .status = status == NULL ? "answered" : status};

@@ -119,6 +119,21 @@ TEST(a_rule_that_lies_about_money_holds_nothing)
     is_str(ask_liar("hold='0.5', max_s=60"), "rule_denied");
 }
 
+TEST(a_rule_that_meets_a_limit_denies_and_says_that_it_cost_time)
+{
+    static struct live live;
+    begin("1");
+    fx.ctx.rules = load_rules("return {{hook='charging.admit', api=1, decide=function() while true do end end}}");
+    authorize(&live, "c-1", "+12125550100", 60);
+    is_str(fx.step.reason, "rule_denied");
+    ok(fx.step.met_limit && tg_ruleset_is_spoilt(fx.ctx.rules), "others must not pay for it");
+    tg_ruleset_unref(&fx.ctx.rules);
+    fx.ctx.rules = fx.rules;
+    authorize(&live, "c-2", "+12125550100", 60);
+    ok(!fx.step.met_limit, "another has not");
+    drop(&live);
+}
+
 /* --- renew ---------------------------------------------------------------------------------------------------------- */
 
 TEST(renew_charges_what_was_used_and_holds_the_next_slice)

@@ -46,7 +46,7 @@ static size_t run_file(const char *path, const char *decks, const char *fx)
 TEST(our_own_cases_pass)
 {
     if (load_rules())
-        is_uint(run_file("tests/fixtures/rating/cases.json", "tests/fixtures/rating", "tests/fixtures/rating/fx"), 79);
+        is_uint(run_file("tests/fixtures/rating/cases.json", "tests/fixtures/rating", "tests/fixtures/rating/fx"), 80);
 }
 
 TEST(the_cases_of_the_design_pass)
