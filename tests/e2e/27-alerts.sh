@@ -122,6 +122,15 @@ done
 wait "${pids[@]}"
 settled
 is "$(balance) $(sql "SELECT GROUP_CONCAT(state), COUNT(*) FROM topup_orders")" "5.68 wanted	1" "forty charges by two servers: it wants money once"
+key=$own_key
+for amount in 1 2 3; do
+    put "$at/levels" "{\"amounts\": [\"$amount\"]}"
+    put "$at/auto-topup" '{"enabled": true, "threshold": "6.10", "amount": "20.00", "monthly_max": "45"}'
+    settled
+done
+put "$at/levels" '{"amounts": []}'
+settled
+is "$(sql "SELECT GROUP_CONCAT(state), COUNT(*) FROM topup_orders")" "wanted	1" "and however often it is looked at"
 kill -TERM "$second_pid"
 wait "$second_pid"
 is $? 0 "the second server ends"
@@ -207,6 +216,18 @@ is "$(jq -r .event "$dir/told" | sort | uniq -c | awk '{ print $2, $1 }' | paste
 is "$(jq -r 'select(.event | startswith("wallet.")) | .version' "$dir/told" | sort | uniq -d | wc -l)" 0 "each change of a wallet has its own version"
 "$TOLLGATE" ledger verify >"$dir/verify.out" 2>&1
 is $? 0 "ledger verify is clean"
-is "$(sql "SELECT COUNT(*) FROM jobs WHERE state = 'dead'")" 0 "no job has failed"
+
+# --- without Redis
+stop_server
+is "$server_code" 0 "the server ends"
+start_server -u TOLLGATE_REDIS_URL
+post "$at/topups" '{"amount": "1", "reference": "nobody listens"}'
+is "$status" 201 "without Redis money comes in all the same"
+post "$at/topups" '{"amount": "1", "reference": "nobody listens"}'
+sql "UPDATE outbox SET created_at = created_at - INTERVAL 2 HOUR ORDER BY id LIMIT 1"
+one_left() { [ "$(sql "SELECT COUNT(*) FROM outbox WHERE event = 'wallet.topped_up'")" = 1 ]; }
+until_true 10 one_left
+ok $? "an event waits for an hour, and no longer"
+is "$(sql "SELECT COUNT(*) FROM jobs WHERE state = 'dead' OR attempts > 1")" 0 "no job has failed"
 is "$(cat "$dir/server.log" "$dir/second.log" | grep -c '"level":"error"')" 0 "the servers have logged no error"
 done_testing
