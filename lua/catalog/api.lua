@@ -33,8 +33,9 @@ return openapi.section("catalog", "Rate decks", {
     example = { body = { name = "Wholesale A-Z", currency = "USD" } },
   },
   decks = { summary = "List rate decks", query = schema.deck_list, answers = { [200] = shapes.counted_page(deck) } },
-  deck = { summary = "One rate deck", ids = { id = "deck" }, answers = { [200] = deck } },
+  deck = { summary = "One rate deck", ids = { id = "deck" }, answers = { [200] = deck }, etag = true },
   put_rates = {
+    etag = true,
     summary = "Load the rates of a deck",
     ids = { id = "deck" },
     description = "The body is the whole deck as CSV. Nothing is loaded while rows are damaged and nobody has accepted "

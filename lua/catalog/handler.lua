@@ -1,5 +1,6 @@
 --- Requests about rate decks.
 local errors = require("core.errors")
+local etag = require("core.etag")
 local operations = require("operations.service")
 local page = require("core.page")
 local request = require("core.request")
@@ -59,7 +60,7 @@ function handler.deck(req)
   if not deck then
     return nil, err
   end
-  return 200, show_deck(deck)
+  return 200, show_deck(deck), etag.headers(deck)
 end
 
 -- A report that waits for its acceptance is a problem document with two members more.
@@ -94,7 +95,7 @@ function handler.put_rates(req)
     return nil, err
   end
   local accept = { report = query.accept, any = query.accept_rejected == "true" }
-  result, err = service.load_rates(id, bytes, accept)
+  result, err = service.load_rates(id, bytes, accept, etag.expected(req))
   if not result then
     return nil, err
   elseif result.report_id then
@@ -104,7 +105,7 @@ function handler.put_rates(req)
     or ("Nothing changed: this file is version %d, which is active."):format(result.version)
   return 200, {
     deck = result.deck, version = result.version, changed = result.changed, message = message, report = result.report,
-  }
+  }, etag.headers(result)
 end
 
 --- GET /v1/rate-decks/{id}/lookup?number=&at=

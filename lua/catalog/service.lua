@@ -3,6 +3,7 @@
 -- rest will do. The same file again is the same version, so a load can be repeated without harm.
 local audit = require("audit.service")
 local errors = require("core.errors")
+local etag = require("core.etag")
 local operations = require("operations.service")
 local store = require("catalog.store")
 
@@ -85,10 +86,15 @@ local function report_id(id, hash)
 end
 
 -- Inside the transaction that holds the deck: finds the version of this file or writes it, and points the deck to it.
-local function load(tx, id, hash, parsed, report)
+local function load(tx, id, hash, parsed, report, as)
   local deck, err = store.lock_deck(tx, id)
   if not deck then
     return nil, err or errors.not_found("rate deck")
+  end
+  local same_state
+  same_state, err = etag.check(deck, as)
+  if not same_state then
+    return nil, err
   end
   local known
   known, err = store.version_by_hash(tx, id, hash)
@@ -97,7 +103,7 @@ local function load(tx, id, hash, parsed, report)
   end
   if known and known.version == deck.version then
     audit.unchanged()
-    return { version = known.version, changed = false }
+    return { version = known.version, changed = false, updated_at = deck.updated_at }
   end
   local now, version = tg.time.now(), known and known.version
   if not version then
@@ -125,18 +131,23 @@ local function load(tx, id, hash, parsed, report)
   if not done then
     return nil, err
   end
-  return { version = version, changed = true }
+  return { version = version, changed = true, updated_at = now }
 end
 
 --- Loads a file of rates.
 ---@param id string of the deck
 ---@param file userdata tg.bytes: the CSV
 ---@param accept {report: string?, any: boolean} what the caller says of damaged rows
----@return table? result {deck, version, changed, report}; or {report_id, report} when there is a report to accept
+---@param as integer? the updated_at that the deck must have
+---@return table? result {deck, version, changed, report, updated_at}; or {report_id, report}, to be accepted
 ---@return table? err
-function service.load_rates(id, file, accept)
+function service.load_rates(id, file, accept, as)
   local deck, err = service.deck(id) -- before megabytes are parsed for a deck that is not there
-  if not deck then
+  local same_state
+  if deck then
+    same_state, err = etag.check(deck, as)
+  end
+  if not same_state then
     return nil, err
   end
   local parsed
@@ -156,7 +167,7 @@ function service.load_rates(id, file, accept)
   end
   local result
   result, err = tg.db.transaction(function(tx)
-    return load(tx, id, hash, parsed, report)
+    return load(tx, id, hash, parsed, report, as)
   end)
   if not result then
     return nil, err

@@ -14,7 +14,9 @@ local DECK <const> = DECK_COLUMNS .. DECK_ROWS
 
 local decks <const> = page.declare("decks", {
   columns = DECK_COLUMNS, id = "d.id", name = "d.name COLLATE utf8mb4_unicode_nopad_ci",
-  rows = DECK_ROWS .. "AND ({name} IS NULL OR d.name = {name})",
+  rows = DECK_ROWS .. [[
+     AND ({name} IS NULL OR d.name = {name})
+     AND ({q} IS NULL OR d.name COLLATE utf8mb4_unicode_nopad_ci LIKE {q} ESCAPE '|')]],
 })
 
 local sql <const> = tg.db.declare({
@@ -30,7 +32,7 @@ local sql <const> = tg.db.declare({
     VALUES ({scope}, {id:id}, {name}, {currency}, {now:time}, {now:time})]],
   -- EXISTS, not a join: FOR UPDATE would lock the row of the tree too, which others need to make companies.
   lock_deck = [[
-    SELECT d.id AS `id:deck`, d.active_version AS version
+    SELECT d.id AS `id:deck`, d.active_version AS version, d.updated_at
       FROM rate_decks d
      WHERE d.id = {id:id}
        AND EXISTS (SELECT 1 FROM company_tree t WHERE t.ancestor_id = {scope} AND t.descendant_id = d.company_id)

@@ -8,13 +8,15 @@
 --     ids = { id = "co" },                          the ids in the path, by their prefixes
 --     answers = { [201] = shapes.company },         what comes back, by status; false: no body; {…, …}: one of several
 --     once = true,                                  takes Idempotency-Key
---     etag = true,                                  gives an ETag; a change takes it in If-Match (core/etag.lua)
+--     etag = true,                                  gives an ETag (core/etag.lua): GET takes it in If-None-Match,
+--                                                   a change in If-Match
 --     needs = { number = true },                    parameters that may not be missing
 --     refusals = { [409] = "…" },                   beyond those that follow from the route itself
 --     example = { body = {…} },                     executed by a test
 --   }
 --
 -- A route without an operation does not load. Bodies that are not JSON: body = { type = "text/csv", shape = … }.
+local etag = require("core.etag")
 local v = require("core.validate")
 
 local openapi = {}
@@ -49,6 +51,7 @@ local STEP_UP <const> = " A person must have given their password or a code with
 
 local REASONS <const> = {
   [200] = "OK", [201] = "Created", [202] = "Accepted: it waits", [204] = "Done; no body",
+  [304] = "It is as If-None-Match says; no body",
   [400] = "The request cannot be read",
   [401] = "No key, or one that is not valid (any more)",
   [403] = "The key lacks the permission",
@@ -66,6 +69,11 @@ local REASONS <const> = {
   [503] = "Busy, or not available now: see Retry-After",
   [504] = "There was no answer in time; a write may have happened: repeat it with its Idempotency-Key",
 }
+
+local RATE_HEADERS <const> = {}
+for _, name in ipairs({ "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset", "Retry-After" }) do
+  RATE_HEADERS[name] = { ["$ref"] = "#/components/headers/" .. name }
+end
 
 --- Gives the operations of a feature their section and their ids, "<feature>.<name>".
 ---@param feature string
@@ -114,6 +122,9 @@ function openapi.routes(routes, step_up, guard)
     if route.step_up then
       route.handler = step_up(operation.handler)
     end
+    if route.api.etag and route.method == "GET" then
+      route.handler = etag.conditional(route.handler)
+    end
     route.handler = guard(route, route.handler)
   end
   table_of_routes = routes
@@ -146,8 +157,9 @@ local function parameters_of(route)
   if route.api.once then
     list[#list + 1] = { ["$ref"] = "#/components/parameters/IdempotencyKey" }
   end
-  if route.api.etag and route.api.body then
-    list[#list + 1] = { ["$ref"] = "#/components/parameters/IfMatch" }
+  if route.api.etag then
+    local which <const> = route.api.body and "IfMatch" or "IfNoneMatch"
+    list[#list + 1] = { ["$ref"] = "#/components/parameters/" .. which }
   end
   if route.permission then
     list[#list + 1] = { ["$ref"] = "#/components/parameters/TollgateCompany" }
@@ -226,10 +238,14 @@ local function answers_of(route)
       headers = route.api.etag and { ETag = { ["$ref"] = "#/components/headers/ETag" } } or nil,
     }
   end
+  if route.api.etag and route.method == "GET" then
+    answers["304"] = { description = REASONS[304], headers = answers["200"].headers }
+  end
   for number, text in pairs(refusals_of(route)) do
     local key = tostring(number)
     answers[key] = answers[key] or {
       description = text,
+      headers = number == 429 and RATE_HEADERS or nil,
       content = { ["application/problem+json"] = { schema = { ["$ref"] = "#/components/schemas/Problem" } } },
     }
   end
@@ -281,7 +297,13 @@ function openapi.document()
     paths = paths,
     components = {
       schemas = { Problem = problem },
-      headers = { ETag = { description = "names this state: for If-Match", schema = { type = "string" } } },
+      headers = {
+        ETag = { description = "names this state: for If-Match and If-None-Match", schema = { type = "string" } },
+        ["RateLimit-Limit"] = { description = "how many requests at once", schema = { type = "integer" } },
+        ["RateLimit-Remaining"] = { description = "how many are left", schema = { type = "integer" } },
+        ["RateLimit-Reset"] = { description = "seconds until all are", schema = { type = "integer" } },
+        ["Retry-After"] = { description = "seconds until one is", schema = { type = "integer" } },
+      },
       securitySchemes = {
         key = {
           type = "http", scheme = "bearer", description = "An API key or a session: `Authorization: Bearer <token>`",
@@ -302,6 +324,11 @@ function openapi.document()
           name = "If-Match", ["in"] = "header", required = false,
           description = "The ETag of what is to be changed: when somebody else has changed it meanwhile, nothing "
             .. "happens, and the answer is 412.",
+          schema = { type = "string", minLength = 1 },
+        },
+        IfNoneMatch = {
+          name = "If-None-Match", ["in"] = "header", required = false,
+          description = "The ETag of what is known already: when that is still its state, the answer is 304.",
           schema = { type = "string", minLength = 1 },
         },
         IdempotencyKey = {

@@ -52,14 +52,25 @@ end
 
 local SORTS <const> = { "created_at", "-created_at", "name", "-name" }
 
---- The same for a list that can be sorted, and is counted.
+--- What a list can be searched for: a part of a name.
+page.q = v.optional(v.described(v.string({ min = 1, max = 100 }), "a part of the name, in any case"))
+
+--- The same for a list that can be sorted and searched, and is counted.
 ---@param filters table<string, table>
 ---@return table<string, table>
 function page.sorted(filters)
   local fields = page.query(filters)
   local says <const> = "created_at, the oldest first, when it is not given; -: backwards"
   fields.sort = v.optional(v.described(v.enum(SORTS), says))
+  fields.q = fields.q or page.q
   return fields
+end
+
+--- What was searched for, as LIKE takes it: `x LIKE {q} ESCAPE '|'`.
+---@param q string?
+---@return string?
+function page.pattern(q)
+  return q and "%" .. q:gsub("[|%%_]", "|%0") .. "%"
 end
 
 local function is_by_name(filter)
@@ -106,8 +117,8 @@ end
 --- Declares the statements of a list that can be sorted: `name` (the oldest first), and others for the other orders.
 -- Ids begin with the time they were made at, so that their order is that of created_at.
 ---@param name string
----@param parts {columns: string, rows: string, id: string, name: string}  rows: from FROM on, with all filters;
----  name: as people sort, whatever the case
+---@param parts {columns: string, rows: string, id: string, name: string}  rows: from FROM on, with filters, also {q}
+---  (page.pattern); name: as people sort, whatever the case
 ---@return fun(filter: table, args: table): table[]?, table?  rows, as page.answer takes them; `total` counts them all
 function page.declare(name, parts)
   local function ordered(place, order)
@@ -133,6 +144,7 @@ function page.declare(name, parts)
   return function(filter, args)
     local after = filter.after or {}
     args.limit, args.after, args.after_name = filter.limit, after[#after], after[#after - 1]
+    args.q = page.pattern(filter.q)
     local rows, err = tg.db.query(statements[by_sort[filter.sort] or name], args)
     if not rows then
       return nil, err

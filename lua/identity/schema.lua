@@ -158,7 +158,6 @@ schema.company_change = v.also(v.object({
 
 schema.company_list = page.sorted({
   external_ref = v.optional(external_ref),
-  q = v.optional(v.string({ min = 1, max = 100 })),
   status = v.optional(v.enum({ "active", "suspended" })),
 })
 

@@ -27,11 +27,13 @@ local companies <const> = page.declare("companies", {
   rows = COMPANY_ROWS .. [[
      AND ({external_ref} IS NULL OR c.external_ref = {external_ref})
      AND ({status} IS NULL OR c.status = {status})
-     AND ({q} IS NULL OR c.name LIKE CONCAT('%', {q}, '%') ESCAPE '|')]],
+     AND ({q} IS NULL OR c.name LIKE {q} ESCAPE '|')]],
 })
 local keys <const> = page.declare("keys", {
   columns = KEY_COLUMNS, id = "k.id", name = "k.name COLLATE utf8mb4_unicode_nopad_ci",
-  rows = KEY_ROWS .. "AND ({company:id} IS NULL OR k.company_id = {company:id})",
+  rows = KEY_ROWS .. [[
+     AND ({company:id} IS NULL OR k.company_id = {company:id})
+     AND ({q} IS NULL OR k.name COLLATE utf8mb4_unicode_nopad_ci LIKE {q} ESCAPE '|')]],
 })
 
 local sql <const> = tg.db.declare({
@@ -171,8 +173,7 @@ end
 
 ---@param filter table of schema.company_list
 function store.companies(filter)
-  local q = filter.q and filter.q:gsub("[|%%_]", "|%0") or nil
-  return companies(filter, { external_ref = filter.external_ref, status = filter.status, q = q })
+  return companies(filter, { external_ref = filter.external_ref, status = filter.status })
 end
 
 --- Writes a company with its place in the tree and its wallet.

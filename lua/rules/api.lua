@@ -120,7 +120,7 @@ local operations <const> = {
     }, note = "a new price list" } },
   },
   bundles = {
-    summary = "Bundles, newest first", query = schema.list,
+    summary = "Bundles, newest first", query = schema.bundle_list,
     answers = { [200] = shapes.counted_page(bundle_with({})) },
   },
   bundle = {

@@ -93,7 +93,7 @@ end
 
 --- GET /v1/rules/bundles
 function handler.bundles(req)
-  local query, limit = request.list(req, schema.list, { "time", "sha256" })
+  local query, limit = request.list(req, schema.bundle_list, { "time", "sha256" })
   if not query then
     return nil, limit
   end

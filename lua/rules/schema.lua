@@ -160,4 +160,11 @@ schema.backtest = v.object({
 
 schema.list = page.query({})
 
+schema.bundle_list = page.query({
+  q = v.optional(v.described(v.string({ min = 1, max = 100 }), "a part of the note, the author or the id")),
+  sort = v.optional(v.described(
+    v.enum({ "created_at", "-created_at" }), "-created_at, the newest first, when it is not given"
+  )),
+})
+
 return schema

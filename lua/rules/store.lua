@@ -13,6 +13,11 @@ local BUNDLE <const> = [[
   SELECT LOWER(HEX(id)) AS id, LOWER(HEX(parent_id)) AS parent, author, note, hooks AS `hooks:json`, created_at
     FROM rule_bundles ]]
 
+-- What is ASCII is compared as what was asked for, which may be anything.
+local BUNDLES <const> = [[
+   WHERE ({q} IS NULL OR note COLLATE utf8mb4_unicode_nopad_ci LIKE {q} ESCAPE '|'
+          OR CONVERT(CONCAT(author, ' ', LOWER(HEX(id))) USING utf8mb4) LIKE {q} ESCAPE '|') ]]
+
 -- A report may be long: a list does without.
 local BACKTEST_SHORT <const> = [[
   SELECT company_id AS `owner:co`, id AS `id:bt`, LOWER(HEX(bundle_id)) AS bundle, from_time, to_time,
@@ -23,10 +28,13 @@ local BACKTEST <const> = BACKTEST_SHORT .. ", report AS `report:json`" .. FROM_B
 
 local sql = {
   bundle = BUNDLE .. "WHERE id = {id:hex}",
-  bundles = BUNDLE .. [[
-    WHERE {at:time} IS NULL OR created_at < {at:time} OR (created_at = {at:time} AND id < {id:hex})
+  bundles = BUNDLE .. BUNDLES .. [[
+    AND ({at:time} IS NULL OR created_at < {at:time} OR (created_at = {at:time} AND id < {id:hex}))
     ORDER BY created_at DESC, id DESC LIMIT {limit}]],
-  bundles_total = "SELECT COUNT(*) AS total FROM rule_bundles",
+  bundles_oldest = BUNDLE .. BUNDLES .. [[
+    AND ({at:time} IS NULL OR created_at > {at:time} OR (created_at = {at:time} AND id > {id:hex}))
+    ORDER BY created_at, id LIMIT {limit}]],
+  bundles_total = "SELECT COUNT(*) AS total FROM rule_bundles" .. BUNDLES,
   files = "SELECT path, source FROM rule_files WHERE bundle_id = {id:hex} ORDER BY path",
   insert_bundle = [[
     INSERT INTO rule_bundles (id, parent_id, author, note, hooks, created_at)
@@ -118,11 +126,12 @@ end
 ---@param filter {after: {[1]: integer, [2]: string}?, limit: integer}  created_at and id of the last row shown
 function store.bundles(filter)
   local after = filter.after or {}
-  local rows, err = tg.db.query(sql.bundles, { at = after[1], id = after[2], limit = filter.limit })
+  local args <const> = { at = after[1], id = after[2], limit = filter.limit, q = page.pattern(filter.q) }
+  local rows, err = tg.db.query(filter.sort == "created_at" and sql.bundles_oldest or sql.bundles, args)
   if not rows then
     return nil, err
   end
-  return page.counted(rows, filter, sql.bundles_total)
+  return page.counted(rows, filter, sql.bundles_total, args)
 end
 
 ---@return {path: string, source: string}[]? files by path, table? err

@@ -50,7 +50,7 @@ schema.user_change = v.object({
 schema.user_list = page.sorted({
   company = v.optional(v.id("co")),
   status = v.optional(v.enum({ "invited", "active", "disabled" })),
-  q = v.optional(v.string({ min = 1, max = 100 })),
+  q = v.optional(v.described(v.string({ min = 1, max = 100 }), "a part of the name or of the address, in any case")),
 })
 
 local permission <const> = identity.permission

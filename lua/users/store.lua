@@ -26,12 +26,12 @@ local users <const> = page.declare("users", {
   rows = USER_ROWS .. [[
      AND ({company:id} IS NULL OR u.company_id = {company:id})
      AND ({status} IS NULL OR u.status = {status})
-     AND ({q} IS NULL OR u.name LIKE CONCAT('%', {q}, '%') ESCAPE '|'
-          OR u.email_folded LIKE CONCAT('%', {q}, '%') ESCAPE '|')]],
+     AND ({q} IS NULL OR u.name LIKE {q} ESCAPE '|' OR u.email_folded LIKE LOWER({q}) ESCAPE '|')]],
 })
 local roles <const> = page.declare("roles", {
   columns = ROLE_COLUMNS, id = "r.id", name = "r.name",
-  rows = ROLE_ROWS .. "AND ({company:id} IS NULL OR r.company_id = {company:id})",
+  rows = ROLE_ROWS .. [[
+     AND ({company:id} IS NULL OR r.company_id = {company:id}) AND ({q} IS NULL OR r.name LIKE {q} ESCAPE '|')]],
 })
 
 local SELF <const> = "who asks has proved to be this user, wherever they act"
@@ -168,8 +168,7 @@ function store.own_user(id)
 end
 
 function store.users(filter)
-  local q = filter.q and filter.q:lower():gsub("[|%%_]", "|%0")
-  return users(filter, { company = filter.company, status = filter.status, q = q })
+  return users(filter, { company = filter.company, status = filter.status })
 end
 
 function store.insert_user(tx, user)

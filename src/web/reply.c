@@ -57,6 +57,7 @@ static const char *reason_of(int status)
                    {201, "Created"},
                    {202, "Accepted"},
                    {204, "No Content"},
+                   {304, "Not Modified"},
                    {400, "Bad Request"},
                    {401, "Unauthorized"},
                    {403, "Forbidden"},

@@ -2,8 +2,9 @@
 //
 //   node lists.mjs DOCUMENT.json URL KEY-FILE
 //
-// The lists are those of the document with a parameter `sort`. Expected: each row once, backwards the same backwards,
-// `total` on the first page and null on the others. Speaks TAP.
+// The lists are those of the document with a parameter `sort`, and those whose pages have a `total`: they have all of
+// `sort`, `q` and `total`. Expected: each row once, backwards the same backwards, `total` on the first page and null on
+// the others; `q` finds what has it in its name (or note), in any case, and nothing else. Speaks TAP.
 import { readFileSync } from "node:fs";
 import { Document } from "./document.mjs";
 
@@ -39,8 +40,11 @@ async function walk(path, sort) {
 }
 
 const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
-const lists = doc.operations.filter((o) => o.operation.parameters.some((p) => p.name === "sort"));
+const has = (operation, name) => operation.parameters.some((p) => p.name === name);
+const page200 = (operation) => operation.responses["200"]?.content?.["application/json"]?.schema?.properties ?? {};
+const lists = doc.operations.filter((o) => has(o.operation, "sort") || (page200(o.operation).total && page200(o.operation).next_cursor));
 for (const { path, operation } of lists) {
+  ok(has(operation, "sort") && has(operation, "q") && page200(operation).total !== undefined, `GET ${path} has sort, q and total`, path);
   const names = operation.parameters.find((p) => p.name === "sort").schema.enum.filter((name) => !name.startsWith("-"));
   const whole = (await page(path, { limit: 500 })).data.map((row) => row.id);
   for (const name of names) {
@@ -54,6 +58,14 @@ for (const { path, operation } of lists) {
     ok(up.rows.every((row, i) => i === 0 || of(up.rows[i - 1]) <= of(row)), "… in this order", up.rows.map(of));
     ok([up, down].every(({ totals }) => totals[0] === whole.length && totals.slice(1).every((n) => n === null)), "… counted once", [up.totals, down.totals]);
   }
+  const text = (row) => (row.name ?? row.note).toLowerCase();
+  const found = await page(path, { limit: 500, q: "ALPHA" });
+  const expected = (await page(path, { limit: 500 })).data.filter((row) => text(row).includes("alpha"));
+  ok(expected.length > 1 && same(found.data.map((row) => row.id), expected.map((row) => row.id)) && found.total === expected.length,
+    "… searched by a part of the name", [found.data?.map(text), expected.map(text)]);
+  const nothing = await page(path, { q: "a%" });
+  ok(nothing.status === 200 && nothing.data.length === 0 && nothing.total === 0, "… and a wildcard is a letter", nothing);
+  if (!names.includes("name")) continue;
   const cursor = (await page(path, { limit: 2, sort: "name" })).next_cursor;
   const answer = await page(path, { limit: 2, sort: "created_at", cursor });
   ok(answer.status === 422 && answer.errors[0].pointer === "?cursor", "… and a cursor by name is none by time", answer);

@@ -14,6 +14,8 @@ for name in delta alpha Charlie bravo alpha Alpha echo; do
     post /v1/users "{\"name\": \"$name\", \"email\": \"person-$n@example.com\"}"
     post /v1/roles "{\"name\": \"$name\", \"company\": \"$company\", \"permissions\": [\"usage:read\"]}"
     make_deck "$name $n" "$dir/deck.csv"
+    jq -nc --arg note "$name" --arg n "$n" '{base: "release", note: $note, files: [{path: "pricing/lib/house.lua", source: "return { n = \($n) }\n"}]}' |
+        post /v1/rules/bundles @-
 done
 curl -sf -o "$dir/openapi.json" "http://127.0.0.1:$port/openapi.json"
 run_node tests/contract/lists.mjs "$dir/openapi.json" "http://127.0.0.1:$port" "$dir/key"

@@ -31,6 +31,7 @@ make_deck "of the platform" "$dir/deck.csv"
 api PATCH "/v1/companies/$platform" -H 'Content-Type: application/json' -d "{\"rate_deck\": \"$deck\"}"
 with_money
 run_node tests/contract/examples.mjs "$dir/openapi.json" "http://127.0.0.1:$port" "$dir/key"
+run_node tests/contract/conventions.mjs "$dir/openapi.json" "http://127.0.0.1:$port" "$dir/key"
 
 # --- a company and its sibling, each with something of every kind
 platform_key=$key

@@ -101,7 +101,7 @@ describe("requests about rate decks", function()
     }
     for _, known in ipairs({ false, { version = 1 } }) do
       script.expect("deck", { id = ids.deck, version = 0 })
-      script.expect("lock_deck", { id = ids.deck, version = known and 1 or 0 })
+      script.expect("lock_deck", { id = ids.deck, version = known and 1 or 0, updated_at = 7 })
       script.expect("version_by_hash", known or nil)
       if not known then
         script.expect("last_version", nil)

@@ -72,7 +72,7 @@ describe("an export", function()
   it("is one page with a limit, and says where the next begins", function()
     pages = { many(3, "a") }
     local answer = run({ limit = "2" })
-    assert.equal('{"id":"a1","text":null}\n{"id":"a2","text":null}\n', answer.body)
+    assert.same({ "a1", "a2" }, { answer.body:match('^[^\n]*"id":"(%w+)"[^\n]*\n[^\n]*"id":"(%w+)"[^\n]*\n$') })
     assert.is_string(answer.headers["next-cursor"])
     pages = { many(2, "a") }
     assert.is_nil(run({ limit = "2" }).headers["next-cursor"])

@@ -104,7 +104,7 @@ describe("requests about companies", function()
 
   it("take the wildcards of a search for what they are", function()
     script.expect("companies", {}, nil, function(args)
-      assert.equal("50|%|_||", args.q)
+      assert.equal("%50|%|_||%", args.q)
     end)
     assert.equal(200, (handler.companies(script.request({ query = { q = "50%_|" }, limit = "1" }))))
   end)
