@@ -117,8 +117,8 @@ return openapi.section("charging", "Usage", {
             status = v.or_null(statuses), total = money_or_null, same = v.or_null(shapes.flag),
             reason = v.or_null(shapes.text),
           }),
-          "what the bundle that decided answers now, with the deck of then and today's parameters of the company; "
-            .. "status null: it was not asked, the reason says why"
+          "what the bundle that decided answers once more, with the deck, the company's parameters, tiers and free "
+            .. "seconds of then; status null: it was not asked, the reason says why"
         ),
       }),
     },

@@ -1,5 +1,5 @@
---- Asks the rules that priced an event once more: the bundle and the deck of then, with what is stored of the event.
--- The company's parameters are those of today, the past ones are not kept: a change of them shows as a difference.
+--- Asks the rules that priced an event once more: the bundle, the deck, the parameters and the state of then, with what
+-- is stored of the event. The same figure must come out.
 local replay = {}
 
 local HOOK <const> = "pricing.rate_usage"
@@ -40,16 +40,16 @@ end
 
 --- The rule's input, as the ledger engine makes it (src/charge/rate.c).
 ---@param row table of store.usage
----@param company table of identity.service
+---@param priced_by {currency: string, timezone: string, country: string?, pricing: table?}
 ---@return table? input nil: no rule priced it
-function replay.input(row, company)
+function replay.input(row, priced_by)
   local properties = without_nulls(tg.json.decode(row.properties) or {})
-  local plan = without_nulls(company.pricing or {})
+  local plan = without_nulls(priced_by.pricing or {})
   local priced = (plan.prices and plan.prices[row.meter] or plan.pack) ~= nil
   if not priced and row.meter ~= "call.seconds" then
     return nil
   end
-  plan.currency, plan.timezone, plan.country = company.currency, company.timezone, company.country
+  plan.currency, plan.timezone, plan.country = priced_by.currency, priced_by.timezone, priced_by.country
   local event = {
     event_id = row.event_id, meter = row.meter, event_time = row.event_time, quantity = row.quantity,
     to = properties.to or "", from = properties.from, direction = properties.direction,
@@ -59,9 +59,9 @@ function replay.input(row, company)
   }
   if priced then
     event.properties = plain(properties)
-    event.cost = row.cost_currency == company.currency and row.cost_amount or nil
+    event.cost = row.cost_currency == priced_by.currency and row.cost_amount or nil
   end
-  return { event = event, plan = plan }
+  return { event = event, plan = plan, state = without_nulls(row.rating and row.rating.state) }
 end
 
 -- A rule that fails now as it failed then is the same.
@@ -77,8 +77,8 @@ local function compare(row, result, err)
 end
 
 --- @return {status: string?, total: any?, same: boolean?, reason: string?} replayed  without a status: why it was not
-function replay.run(row, company)
-  local input = replay.input(row, company)
+function replay.run(row, priced_by)
+  local input = replay.input(row, priced_by)
   if not input then
     return { reason = "no rule prices this meter" }
   end

@@ -137,6 +137,14 @@ local function rates_of(row)
   return catalog.rates_charged(row.deck, row.deck_version, numbers)
 end
 
+-- The parameters that priced the event; those of today where it was stored without.
+local function plan_of(row)
+  if row.plan_id then
+    return store.plan(row.company, row.plan_id)
+  end
+  return identity.company(row.company)
+end
+
 --- How one event was rated.
 ---@return table? explained {row, rates, arithmetic, agrees, replayed, corrections}, table? err
 function service.explain(id)
@@ -152,10 +160,10 @@ function service.explain(id)
   if not rates then
     return nil, err
   end
-  local company
-  company, err = identity.company(row.company)
-  if not company then
-    return nil, err
+  local plan
+  plan, err = plan_of(row)
+  if not plan then
+    return nil, err or errors.not_found("plan of the usage")
   end
   local corrected
   corrected, err = corrections.of_usage(row.company, row.id)
@@ -164,7 +172,7 @@ function service.explain(id)
   end
   local why = explain.row(row)
   return {
-    row = row, rates = rates, arithmetic = why.arithmetic, agrees = why.agrees, replayed = replay.run(row, company),
+    row = row, rates = rates, arithmetic = why.arithmetic, agrees = why.agrees, replayed = replay.run(row, plan),
     corrections = corrected,
   }
 end

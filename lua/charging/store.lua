@@ -11,7 +11,7 @@ local USAGE <const> = [[
   SELECT u.id AS `id:usg`, u.company_id AS `company:co`, u.source, u.event_id, u.meter, u.event_time, u.received_at,
          u.quantity, u.call_id, u.cost_amount, u.cost_currency, u.properties, u.status, u.billed_s,
          u.amount, u.currency, u.rating AS `rating:json`, u.rule_bundle, u.deck_id AS `deck:deck`, u.deck_version,
-         u.entry_id AS `entry:ent`
+         u.plan_id, u.entry_id AS `entry:ent`
     FROM company_tree t STRAIGHT_JOIN usage_events u ON u.company_id = t.descendant_id
    WHERE t.ancestor_id = {scope} ]]
 
@@ -32,6 +32,10 @@ local TOTALS <const> = [[
 
 local sql <const> = tg.db.declare({
   usage = USAGE .. "AND u.id = {id:id}",
+  plan = [[
+    SELECT p.currency, p.timezone, p.country, p.pricing AS `pricing:json`
+      FROM company_tree t JOIN call_plans p ON p.company_id = t.descendant_id
+     WHERE t.ancestor_id = {scope} AND p.company_id = {company:id} AND p.id = {plan:hex}]],
   usage_of_company = USAGE .. "AND t.descendant_id = {company:id}" .. USAGE_FILTER .. [[
      AND ({before:time} IS NULL OR u.event_time < {before:time} OR u.id < {before_id:id})
    ORDER BY u.event_time DESC, u.id DESC LIMIT {limit}]],
@@ -66,6 +70,13 @@ local LATEST_US <const> = 253402300799999999 -- the last instant of 9999
 
 function store.usage(id)
   return tg.db.one(sql.usage, { id = id })
+end
+
+--- The parameters that usage was priced by.
+---@param plan_id string 16 bytes
+---@return {currency: string, timezone: string, country: string?, pricing: table?}? plan, table? err
+function store.plan(company, plan_id)
+  return tg.db.one(sql.plan, { company = company, plan = tg.crypto.hex(plan_id) })
 end
 
 local function filter_args(filter)

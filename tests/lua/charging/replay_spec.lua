@@ -61,6 +61,14 @@ describe("the rules that priced an event", function()
     assert.is_nil(event.properties)
   end)
 
+  it("see what was used before as it was then", function()
+    local asked = rules({ status = "rated", total = tg.decimal.new("0.024") })
+    replay.run(row({ rating = { state = { counter_s = 5950, period = 24318 } } }), company())
+    assert.same({ counter_s = 5950, period = 24318 }, asked.input.state)
+    replay.run(row({ rating = {} }), company())
+    assert.is_nil(asked.input.state)
+  end)
+
   it("see the properties and the cost where the plan prices the meter itself", function()
     local asked = rules({ status = "rated", total = tg.decimal.new("0.024") })
     replay.run(row({ meter = "llm.tokens", cost_amount = tg.decimal.new(1), cost_currency = "USD" }),
