@@ -180,4 +180,58 @@ TEST(a_balance_that_leaves_its_band_leaves_a_job)
     end();
 }
 
+/* --- whatever happens in whatever order --------------------------------------------------------------------------- */
+
+static uint32_t seed = 20261122;
+
+static uint32_t dice(uint32_t n)
+{
+    seed = seed * 1664525 + 1013904223;
+    return (seed >> 8) % n;
+}
+
+static void step(uint32_t n)
+{
+    char call[16], text[32];
+    snprintf(call, sizeof(call), "p-%u", dice(5) + n / 40 * 5);
+    switch (dice(12)) {
+    case 0:
+        snprintf(text, sizeof(text), "0.%03u", 50 + dice(300));
+        grant(text, dice(3) == 0 ? GONE : SOON);
+        break;
+    case 1: DB_INT("UPDATE credits SET expires_at = '2020-01-01' WHERE remaining > 0 ORDER BY id LIMIT 1"); break;
+    case 2:
+        snprintf(text, sizeof(text), "p-%u", n);
+        (void)ask(engine, loop, world.other, call_event(text, NULL, "+442079460000", dice(2) == 0 ? "7" : "31"));
+        break;
+    case 3:
+    case 4:
+    case 5: (void)authorize(world.other, call, "+442079460000"); break;
+    case 6:
+    case 7:
+    case 8: (void)renew(world.other, call, n + 1, dice(120)); break;
+    default: (void)settle(world.other, call, dice(60000)); break;
+    }
+}
+
+TEST(the_books_are_right_after_any_steps_in_any_order)
+{
+    wallet_begin();
+    post("0.5");
+    for (uint32_t n = 0; n < 240; n++) {
+        step(n);
+        if (n % 20 == 19)
+            books_are_right();
+    }
+    ok(DB_INT("SELECT COUNT(*) FROM credit_draws WHERE amount < 0") > 0, "something went back");
+    ok(DB_INT("SELECT COUNT(*) FROM ledger_entries WHERE kind = 'credit.expired'") > 0, "something expired");
+    ok(DB_INT("SELECT COUNT(*) FROM calls WHERE state = 'settled' AND debited <> 0") > 0,
+       "calls were renewed and ended");
+    printf("# %s\n",
+           DB_TEXT(
+               "SELECT CONCAT((SELECT COUNT(*) FROM ledger_entries), ' entries, ', (SELECT COUNT(*) FROM credit_draws),"
+               " ' draws, ', COUNT(*), ' calls, ', SUM(charge < debited), ' of them refunded') FROM calls"));
+    end();
+}
+
 TAP_MAIN()
