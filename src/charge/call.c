@@ -69,6 +69,11 @@ static void pay(struct tg_purse *purse, struct tg_call *call, struct tg_decimal 
     }
 }
 
+static struct tg_decimal at_least_zero(struct tg_decimal d)
+{
+    return tg_decimal_is_negative(d) ? tg_decimal_zero : d;
+}
+
 static void hold(struct tg_purse *purse, struct tg_call *call, struct tg_decimal amount, uint32_t granted_s)
 {
     call->held = amount;
@@ -190,18 +195,25 @@ static void stop(const struct tg_call_context *ctx, const char *reason, struct t
     tg_callanswer_stop(ctx, reason, TG_CALL_GRACE_S, step);
 }
 
-/* The rules do not say how it goes on: what was granted is used up, `rest` of its hold stays. */
+/* The rules do not say how it goes on, or there is no money: what is left of the hold stays for what was granted and is
+ * not charged yet, as tokens are. No more than was held before. */
+static void keep_rest(struct tg_purse *purse, struct tg_call *call, struct tg_decimal rest)
+{
+    hold(purse, call, at_least_zero(rest), call->granted_s);
+}
+
+/* What was granted is used up, if it is paid for. */
 static void use_up(const struct tg_call_context *ctx, struct tg_purse *purse, struct tg_call *call,
                    struct tg_decimal rest, const char *reason, struct tg_call_step *step)
 {
-    const struct tg_decimal available = tg_purse_available(purse);
-    if (call->used_s >= call->granted_s || tg_decimal_is_negative(rest) || tg_decimal_cmp(rest, available) > 0) {
+    keep_rest(purse, call, rest);
+    if (call->used_s >= call->granted_s || tg_decimal_is_negative(rest) ||
+        tg_decimal_is_negative(tg_purse_available(purse))) {
         stop(ctx, reason, step);
-        return;
+    } else {
+        const uint32_t left_s = call->granted_s - call->used_s;
+        tg_callanswer_continue(ctx, call, left_s > 1 ? left_s / 2 : 1, false, step);
     }
-    hold(purse, call, rest, call->granted_s);
-    const uint32_t left_s = call->granted_s - call->used_s;
-    tg_callanswer_continue(ctx, call, left_s > 1 ? left_s / 2 : 1, false, step);
 }
 
 /* Why the call must end whatever money there is; NULL: it need not. */
@@ -230,7 +242,7 @@ static void prolong(const struct tg_call_context *ctx, struct tg_purse *purse, s
     if (quote.refusal == NULL)
         hold(purse, call, quote.hold, quote.max_s);
     else
-        call->granted_s = call->used_s;
+        keep_rest(purse, call, rest);
     if (reason == NULL)
         reason = quote.refusal;
     if (reason == NULL)

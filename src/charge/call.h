@@ -4,9 +4,10 @@
  * written to the same structs, and what else is to be written down stands in struct tg_call_step. No SQL, no clock. The
  * ledger engine and `tollgate rating cases` decide with the same code.
  *
- * What holds whatever the rules answer: after an authorize or renew that granted something, held is not above balance +
- * credit_limit; the sum of all debits of a call is its charge; purse.held is the sum of the holds of its open calls; a
- * call that is not open moves nothing.
+ * What holds whatever the rules answer: after an authorize or renew held is not above balance + credit_limit, or the call
+ * holds no more than it did before; what was granted is held for until it is charged;
+ * the sum of all debits of a call is its charge; purse.held is the sum of the holds of its open calls; a call that is
+ * not open moves nothing.
  *
  * A rule that fails: authorize denies, renew lets the call use up what it was granted and then stops it (rule_denied),
  * settle and expire close the call and park the meter: its row is 'failed', what was debited stays charged.

@@ -1,7 +1,7 @@
 /* rating_world - what the steps of a rating case share. */
 #include "cli/rating_world.h"
 
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/hash.h"
@@ -33,9 +33,9 @@ static int read_plan(const json_t *plan, struct tg_rate_plan *plan_r, struct tg_
         return -1;
     if (currency != NULL && strlen(currency) != 3)
         return tg_err_set(err_r, TG_ERR_INPUT, "currency: three letters expected");
-    strcpy(plan_r->currency, currency == NULL ? "USD" : currency);
+    (void)snprintf(plan_r->currency, sizeof(plan_r->currency), "%s", currency == NULL ? "USD" : currency);
     if (country != NULL && strlen(country) == 2)
-        strcpy(plan_r->country, country);
+        (void)snprintf(plan_r->country, sizeof(plan_r->country), "%s", country);
     plan_r->timezone = tg_strdup(zone == NULL ? "UTC" : zone);
     plan_r->pricing = json_copy((json_t *)plan);
     json_object_del(plan_r->pricing, "deck");

@@ -20,10 +20,12 @@ static const char deck[] =
     "\"from\":\"2026-07-15T10:05:00Z\"}]";
 static const char plan[] = "{\"prices\":{\"llm.tokens.in\":{\"model\":\"per_unit\",\"price\":\"10\",\"per\":1000000}},"
                            "\"expected\":{\"llm.tokens.in\":\"600\"}}";
+#define EXPECTED 600 /* tokens a minute */
 
 struct slot { /* a call and what an accountant beside it has written down */
     struct live live;
     bool is_used, is_american;
+    bool is_beyond; /* it has used more than was granted */
     uint32_t tokens; /* that it will say it has used; 0: the meter is not its */
     uint32_t seq;
     struct tg_decimal paid; /* all debits */
@@ -93,6 +95,17 @@ static void check_books(void)
        text_of(w.overrun));
 }
 
+/* What was granted is held for or paid, tokens as they are expected too, unless the call has overrun. */
+static void check_cover(const struct slot *slot)
+{
+    const struct tg_call *call = &slot->live.call;
+    const struct tg_decimal cover = plus(call->held, call->debited);
+    const uint32_t tokens = slot->tokens > 0 ? call->granted_s * EXPECTED / 60 : 0;
+    const struct tg_decimal price = price_of(slot, call->granted_s, tokens);
+    ok(!tg_decimal_is_zero(call->overrun) || tg_decimal_cmp(cover, price) >= 0,
+       "%s for %u s and %u tokens, which cost %s", text_of(cover), call->granted_s, tokens, text_of(price));
+}
+
 /* After a step of the slot; `granted_s` and `held` as they were before. */
 static void note(struct slot *slot, const struct tg_purse *was, bool may_overrun)
 {
@@ -105,7 +118,8 @@ static void note(struct slot *slot, const struct tg_purse *was, bool may_overrun
     slot->paid = plus(slot->paid, fx.step.debit);
     w.overrun = plus(w.overrun, fx.step.overrun);
     seen.overruns += !tg_decimal_is_zero(fx.step.overrun);
-    ok(may_overrun || tg_decimal_is_zero(fx.step.overrun), "an overrun of %s within the grant",
+    slot->is_beyond |= may_overrun;
+    ok(slot->is_beyond || tg_decimal_is_zero(fx.step.overrun), "an overrun of %s within the grant",
        text_of(fx.step.overrun));
 }
 
@@ -139,6 +153,7 @@ static void try_authorize(struct slot *slot)
     slot->is_used = true;
     slot->authorized = tg_strdup(fx.answer);
     ok(!tg_decimal_is_negative(tg_purse_available(&fx.purse)), "what is granted is there");
+    check_cover(slot);
 }
 
 static void try_renew(struct slot *slot)
@@ -150,18 +165,23 @@ static void try_renew(struct slot *slot)
     if (random_below(3) == 0 && slot->seq > 0) /* again, or what was overtaken */
         seq = 1 + random_below(slot->seq);
     const bool is_beyond = elapsed_s > call->granted_s;
+    const bool fails = random_below(20) == 0;
+    fx.ctx.rules = fails ? NULL : fx.rules;
     renew(&slot->live, seq, elapsed_s, 1 + random_below(200));
+    fx.ctx.rules = fx.rules;
     note(slot, &was, is_beyond);
     if (fx.step.outcome != TG_CALL_CHANGED)
         return;
     ok(was_open && seq == slot->seq + 1, "only what is new moves anything");
     slot->seq = seq;
-    ok(is(call->debited, price_of(slot, call->used_s, 0)), "%u s cost %s", call->used_s, text_of(call->debited));
+    check_cover(slot);
+    if (!fails)
+        ok(is(call->debited, price_of(slot, call->used_s, 0)), "%u s cost %s", call->used_s, text_of(call->debited));
+    const struct tg_decimal now = tg_purse_available(&fx.purse), then = tg_purse_available(&was);
     if (fx.step.reason == NULL)
-        ok(call->granted_s > call->used_s && !tg_decimal_is_negative(tg_purse_available(&fx.purse)),
-           "what is granted is there");
+        ok(call->granted_s > call->used_s && !tg_decimal_is_negative(now), "what is granted is there");
     else
-        ok(is(call->held, tg_decimal_zero), "where the money has ended nothing is held");
+        ok(tg_decimal_cmp(plus(now, fx.step.overrun), then) >= 0, "a stop holds no more than before");
 }
 
 static void try_settle(struct slot *slot)
@@ -169,6 +189,7 @@ static void try_settle(struct slot *slot)
     struct tg_call *call = &slot->live.call;
     const struct tg_purse was = fx.purse;
     const enum tg_call_state state = call->state;
+    const uint32_t granted_s = call->granted_s;
     const uint32_t seconds = random_below(5) == 0 ? 0 : call->used_s + random_below(100);
     const uint32_t tokens = slot->tokens;
     const struct tg_call_usage usage = {.meter = "llm.tokens.in", .quantity = tg_decimal_from_int(tokens)};
@@ -181,7 +202,7 @@ static void try_settle(struct slot *slot)
                                                   .status = seconds == 0 ? "no_answer" : "answered",
                                                   .usage = &usage,
                                                   .n_usage = tokens > 0});
-    note(slot, &was, seconds > call->granted_s || tokens > 0);
+    note(slot, &was, seconds > granted_s || tokens > granted_s * EXPECTED / 60);
     if (state == TG_CALL_OPEN)
         ok(is(call->charge, price_of(slot, seconds, seconds == 0 ? 0 : tokens)), "%u s and %u tokens cost %s", seconds,
            tokens, text_of(call->charge));
