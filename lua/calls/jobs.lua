@@ -12,22 +12,31 @@ local STOP_AFTER <const> = 5 * 1000000 -- the next second brings the next job
 jobs.every({ name = "calls.expire", handler = "calls.jobs:expire", every_s = 1 })
 jobs.routine("calls.jobs:expire")
 
+-- A portion; true: there may be more. One call that cannot be ended now is no failure of the job, which would come back
+-- later and later: the next second asks again, and the others have ended.
+local function end_portion()
+  local due, err = store.due(tg.time.now(), AT_ONCE)
+  if not due then
+    return nil, err
+  elseif not due[1] then
+    return false
+  end
+  local ended
+  ended, err = tg.calls.expire(due)
+  if not ended then
+    tg.log.warn("calls_expire_finished", { due = #due, error = err.detail })
+  end
+  return #due == AT_ONCE and (ended or 0) > 0
+end
+
 --- Ends what is due, portion by portion, for some seconds.
 function handlers.expire()
   local began <const> = tg.time.monotonic()
+  local more, err
   repeat
-    local due, err = store.due(tg.time.now(), AT_ONCE)
-    local ended
-    if due and due[1] then
-      ended, err = tg.calls.expire(due)
-    end
-    if err then
-      return nil, err
-    end
-    -- A portion of which none was ended would come back: others are at it, or their rules are not there.
-    local is_last <const> = #due < AT_ONCE or ended == 0
-  until is_last or tg.time.monotonic() - began > STOP_AFTER
-  return true
+    more, err = end_portion()
+  until not more or tg.time.monotonic() - began > STOP_AFTER
+  return more ~= nil or nil, err
 end
 
 return handlers
