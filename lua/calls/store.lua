@@ -26,11 +26,12 @@ local sql <const> = tg.db.declare({
   calls_of_company = "SELECT" .. COLUMNS .. FROM .. "AND t.descendant_id = {company:id}" .. FILTER .. [[
      AND ({before:id} IS NULL OR c.id < {before:id})
    ORDER BY c.id DESC LIMIT {limit}]],
-  -- A scalar subquery, because an EXISTS may become a join over all calls.
+  -- The newest call of each company: one row of the key that is in the order of time.
   next_company_with_calls = [[
     SELECT t.descendant_id AS `company:co` FROM company_tree t
      WHERE t.ancestor_id = {scope} AND ({after:id} IS NULL OR t.descendant_id > {after:id})
-       AND (SELECT 1 FROM calls c WHERE c.company_id = t.descendant_id AND c.id >= {from_id:id} LIMIT 1) = 1
+       AND (SELECT c.id FROM calls c FORCE INDEX (PRIMARY) WHERE c.company_id = t.descendant_id
+             ORDER BY c.id DESC LIMIT 1) >= {from_id:id}
      ORDER BY t.descendant_id LIMIT 1]],
   -- What is open is little beside what was: only that has an instant in the index `due`.
   open_calls = "SELECT" .. COLUMNS .. [[
