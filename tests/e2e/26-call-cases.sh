@@ -118,8 +118,8 @@ usage_id() { # EVENT_ID
 stream_event() { # EVENT: what the case says of it, in $seen
     local name
     name=$(jq -r .event_id <<<"$1")
-    if [ "$(jq -r .type <<<"$1")" = correction ]; then
-        post "/v1/usage/$(usage_id "$(jq -r .corrects <<<"$1")")/corrections" "$(jq -c '.changes + {reason: .event_id}' <<<"$1")"
+    if [ "$(jq -r .type <<<"$1")" = correction ]; then # by who sells
+        key=$platform_key post "/v1/usage/$(usage_id "$(jq -r .corrects <<<"$1")")/corrections" "$(jq -c '.changes + {reason: .event_id}' <<<"$1")"
         seen=$(jq -c --arg name "$name" '.usage[0] as $u | {event_id: $name, status: "corrected", reversal: "-\($u.before.amount)",
             new: $u.amount.amount, net: .net.amount}' <<<"$body")
         return
