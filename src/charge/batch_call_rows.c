@@ -139,7 +139,7 @@ static struct tg_dbval state_name(enum tg_call_state state)
 
 #define CHANGING_COLUMNS 20
 #define INSERTED_COLUMNS (CHANGING_COLUMNS + 13)
-#define UPDATED_COLUMNS (CHANGING_COLUMNS + 2)
+#define UPDATED_COLUMNS (CHANGING_COLUMNS + 3)
 
 /* What renewals and the end change. */
 static struct tg_dbval *bind_changing(const struct tg_batch *b, const struct tg_batch_call *row, struct tg_dbval *v)
@@ -211,26 +211,45 @@ static int insert_calls(struct tg_batch *b, struct tg_err *err_r)
         values, INSERTED_COLUMNS, (size_t)(v - values) / INSERTED_COLUMNS, NULL, err_r);
 }
 
+/* Rows that are there, so nothing is inserted: the server takes an INSERT's list in one go, and an UPDATE row by row at
+ * three times the price. */
 static int update_calls(struct tg_batch *b, struct tg_err *err_r)
 {
     struct tg_dbval *values = tg_batch_values(b, b->n_calls * UPDATED_COLUMNS), *v = values;
+    uint64_t affected;
     for (size_t i = 0; i < b->n_calls; i++) {
         if (!b->calls[i].is_changed || b->calls[i].is_new)
             continue;
         v = bind_changing(b, &b->calls[i], v);
         *v++ = TG_DBVAL_ID(b->calls[i].call.company);
         *v++ = TG_DBVAL_ID(b->calls[i].call.id);
+        *v++ = TG_DBVAL_BYTES((const char *)b->calls[i].key, sizeof(b->calls[i].key));
     }
-    if (v == values)
+    const size_t n = (size_t)(v - values) / UPDATED_COLUMNS;
+    if (n == 0)
         return 0;
-    return tg_sqlconn_bulk(
-        b->conn,
-        "UPDATE calls SET state = ?, answered_at = ?, closed_at = ?, expires_at = ?, seq = ?, used_s = ?,"
-        " granted_s = ?, held = ?, debited = ?, charge = ?, overrun = ?, status = ?, duration_ms = ?, counted = ?,"
-        " consumed = ?, renew_answer = ?, settle_answer = ?, entry_id = COALESCE(?, entry_id),"
-        " late_report = COALESCE(?, late_report), late_difference = ?, version = version + 1"
-        " WHERE company_id = ? AND id = ?",
-        values, UPDATED_COLUMNS, (size_t)(v - values) / UPDATED_COLUMNS, NULL, err_r);
+    if (tg_sqlconn_bulk(
+            b->conn,
+            "INSERT INTO calls (state, answered_at, closed_at, expires_at, seq, used_s, granted_s, held, debited,"
+            " charge, overrun, status, duration_ms, counted, consumed, renew_answer, settle_answer, entry_id,"
+            " late_report, late_difference, company_id, id, call_key, call_id, request_hash, request, opened_at,"
+            " currency, rule_bundle, plan_id, authorize_answer)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', '', '{}', '2000-01-01',"
+            " '', '', '', '')"
+            " ON DUPLICATE KEY UPDATE state = VALUES(state), answered_at = VALUES(answered_at),"
+            " closed_at = VALUES(closed_at), expires_at = VALUES(expires_at), seq = VALUES(seq),"
+            " used_s = VALUES(used_s), granted_s = VALUES(granted_s), held = VALUES(held), debited = VALUES(debited),"
+            " charge = VALUES(charge), overrun = VALUES(overrun), status = VALUES(status),"
+            " duration_ms = VALUES(duration_ms), counted = VALUES(counted), consumed = VALUES(consumed),"
+            " renew_answer = VALUES(renew_answer), settle_answer = VALUES(settle_answer),"
+            " entry_id = COALESCE(VALUES(entry_id), entry_id), late_report = COALESCE(VALUES(late_report), "
+            "late_report),"
+            " late_difference = VALUES(late_difference), version = version + 1",
+            values, UPDATED_COLUMNS, n, &affected, err_r) != 0)
+        return -1;
+    if (affected == 2 * n) /* as the server counts updated rows */
+        return 0;
+    return tg_err_set(err_r, TG_ERR_BUG, "calls that are to be changed are not there");
 }
 
 static int insert_debits(struct tg_batch *b, struct tg_err *err_r)

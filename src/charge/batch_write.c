@@ -244,25 +244,32 @@ unsigned tg_batch_n_entries(const struct tg_batch_company *c)
     return (unsigned)(c->entries[TG_BATCH_CALLS].n > 0) + (c->entries[TG_BATCH_USAGE].n > 0) + c->has_expired;
 }
 
+/* Rows that are there; an INSERT for its price (batch_call_rows.c). */
 static int write_wallets(struct tg_batch *b, struct tg_err *err_r)
 {
-    struct tg_dbval *values = tg_batch_values(b, b->n_companies * 5), *v = values;
+    struct tg_dbval *values = tg_batch_values(b, b->n_companies * 6), *v = values;
     for (size_t i = 0; i < b->n_companies; i++) {
         const struct tg_batch_company *c = &b->companies[i];
         const unsigned n_entries = tg_batch_n_entries(c);
         if (n_entries == 0 && !c->is_purse_changed)
             continue;
+        *v++ = TG_DBVAL_ID(c->wallet);
+        *v++ = TG_DBVAL_ID(c->id);
         *v++ = TG_DBVAL_DEC(c->purse.balance);
         *v++ = TG_DBVAL_DEC(c->purse.held);
         *v++ = TG_DBVAL_INT(c->purse.open_calls);
         *v++ = TG_DBVAL_INT(n_entries);
-        *v++ = TG_DBVAL_ID(c->wallet);
     }
-    if (v == values)
+    const size_t n = (size_t)(v - values) / 6;
+    if (n == 0)
         return 0;
     return tg_sqlconn_bulk(
-        b->conn, "UPDATE wallets SET balance = ?, held = ?, open_calls = ?, version = version + ? WHERE id = ?", values,
-        5, (size_t)(v - values) / 5, NULL, err_r);
+        b->conn,
+        "INSERT INTO wallets (id, company_id, balance, held, open_calls, version, currency, created_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, '', '2000-01-01')"
+        " ON DUPLICATE KEY UPDATE balance = VALUES(balance), held = VALUES(held),"
+        " open_calls = VALUES(open_calls), version = version + VALUES(version)",
+        values, 6, n, NULL, err_r);
 }
 
 /* Calls have taken theirs from the purse; usage takes its sum now. */

@@ -38,7 +38,8 @@ enum tg_metrickind tg_metric_kind(const struct tg_metric *metric);
 void tg_metric_add(struct tg_metric *metric, const char *const *values, double n); /* counter (n >= 0), gauge */
 void tg_metric_set(struct tg_metric *metric, const char *const *values, double n); /* gauge */
 void tg_metric_observe(struct tg_metric *metric, const char *const *values, double n); /* histogram */
-void tg_metric_observe_us(struct tg_metric *metric, const char *const *values, uint64_t usecs); /* the same, of a time */
+void tg_metric_observe_us(struct tg_metric *metric, const char *const *values,
+                          uint64_t usecs); /* the same, of a time */
 
 /* Appends everything, "# EOF" at the end. Any thread. */
 void tg_metrics_render(struct tg_strbuf *out);

@@ -3,7 +3,7 @@
  *     engine_bench [companies [calls-at-a-time [seconds [renewals]]]]
  *
  * From the root of the tree. Each of the calls at a time is authorized, renewed, settled and followed by another. Prints
- * one line: pairs a second, and how long an operation of each kind took (ms).
+ * one line: pairs a second, what a pair costs, and how long an operation of each kind took (ms).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -82,6 +82,35 @@ static void submit(struct one *one, enum tg_opkind kind)
     }
 }
 
+/* Processor time so far, in µs: of this process, and of the database. */
+static double own_cpu_us(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
+}
+
+static double database_cpu_us(void)
+{
+    char path[128], text[1000] = "";
+    long pid = 0;
+    unsigned long user = 0, system = 0;
+    snprintf(path, sizeof(path), "%s/mysql/mysql.pid", services.dir);
+    FILE *file = fopen(path, "r");
+    if (file == NULL || fscanf(file, "%ld", &pid) != 1)
+        exit(1);
+    fclose(file);
+    snprintf(path, sizeof(path), "/proc/%ld/stat", pid);
+    file = fopen(path, "r");
+    if (file == NULL || fgets(text, sizeof(text), file) == NULL)
+        exit(1);
+    fclose(file);
+    const char *rest = strrchr(text, ')');
+    if (rest == NULL || sscanf(rest, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &system) != 2)
+        exit(1);
+    return (double)(user + system) * 1e6 / (double)sysconf(_SC_CLK_TCK);
+}
+
 static int compare(const void *a, const void *b)
 {
     const uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
@@ -127,6 +156,7 @@ int main(int argc, char **argv)
         bench.samples[kind] = malloc(SAMPLES_MAX * sizeof(uint32_t));
     struct one *ones = calloc((size_t)bench.n_calls, sizeof(*ones));
     const uint64_t began_us = tg_clock_mono_us();
+    const double own_us = own_cpu_us(), database_us = database_cpu_us();
     bench.until_us = began_us + (uint64_t)bench.seconds * 1000000;
     bench.n_live = bench.n_calls;
     for (int i = 0; i < bench.n_calls; i++) {
@@ -137,9 +167,12 @@ int main(int argc, char **argv)
         tg_loop_run_once(loop, 100);
     const double seconds = (double)(tg_clock_mono_us() - began_us) / 1e6;
     const struct tg_engine_stats stats = tg_engine_stats_get(engine);
-    printf("%d companies, %d at a time: %.0f pairs/s, %.0f transactions/s, %.0f operations each, %zu denied, ms:",
-           bench.n_companies, bench.n_calls, (double)bench.n_samples[TG_OP_SETTLE] / seconds,
-           (double)stats.transactions / seconds, (double)stats.operations / (double)stats.transactions, bench.n_denied);
+    const double pairs = (double)bench.n_samples[TG_OP_SETTLE];
+    printf("%d companies, %d at a time: %.0f pairs/s, %.0f transactions/s, %.0f operations each, %zu denied, us of "
+           "processor a pair: here %.0f, database %.0f, ms:",
+           bench.n_companies, bench.n_calls, pairs / seconds, (double)stats.transactions / seconds,
+           (double)stats.operations / (double)stats.transactions, bench.n_denied, (own_cpu_us() - own_us) / pairs,
+           (database_cpu_us() - database_us) / pairs);
     print_kind(TG_OP_AUTHORIZE, "authorize");
     print_kind(TG_OP_RENEW, "renew");
     print_kind(TG_OP_SETTLE, "settle");
