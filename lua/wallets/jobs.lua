@@ -40,11 +40,12 @@ function handlers.levels(arguments, job)
   return levels.look(arguments.wallet, job)
 end
 
--- A month that is new lets wallets want money that could not before; and whatever was lost is found again.
+-- A month that is new lets wallets want money that could not before. And a job that was given up left a balance outside
+-- its band.
 jobs.every({ name = "wallets.sweep", handler = "wallets.jobs:sweep", every_s = 900 })
 
 function handlers.sweep()
-  local rows, err = store.wallets_below(SWEPT_MAX)
+  local rows, err = store.wallets_to_look_at(SWEPT_MAX)
   for _, row in ipairs(rows or {}) do
     local done
     done, err = ledger.look_at_levels(nil, row.company, row.id)

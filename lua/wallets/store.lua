@@ -88,13 +88,15 @@ local sql <const> = tg.db.declare({
   pause_auto_topup = [[
     UPDATE auto_topups r JOIN company_tree t ON t.ancestor_id = {scope} AND t.descendant_id = r.company_id
        SET r.paused = {paused} WHERE r.wallet_id = {wallet:id}]],
-  wallets_below = {
+  wallets_to_look_at = {
     unscoped = "one clock looks after the wallets of all companies",
     sql = [[
       SELECT w.id AS `id:wal`, w.company_id AS `company:co`
         FROM auto_topups r JOIN wallets w ON w.id = r.wallet_id
        WHERE r.enabled = 1 AND r.paused = 0 AND w.balance < r.threshold
          AND NOT EXISTS (SELECT 1 FROM topup_orders o WHERE o.open_wallet = w.id)
+       UNION
+      SELECT id, company_id FROM wallets WHERE balance < alert_below OR balance >= alert_above
        LIMIT {limit}]],
   },
   topup_order = ORDER .. "AND o.id = {id:id}",
@@ -224,10 +226,10 @@ function store.pause_auto_topup(tx, wallet, paused)
   return tx:execute(sql.pause_auto_topup, { wallet = wallet, paused = paused })
 end
 
---- Wallets that should want money and want none.
+--- Wallets that should want money and want none, and those whose balance is outside its band.
 ---@return {id: string, company: string}[]? rows, table? err
-function store.wallets_below(limit)
-  return tg.db.query(sql.wallets_below, { limit = limit })
+function store.wallets_to_look_at(limit)
+  return tg.db.query(sql.wallets_to_look_at, { limit = limit })
 end
 
 function store.order(id, tx)

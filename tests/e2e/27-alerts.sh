@@ -187,6 +187,11 @@ LUA
 settled
 is "$(sql "SELECT COUNT(*) FROM topup_orders WHERE state = 'wanted'") $(alerts wallet.topup_capped)" "1 cleared" "in the next month it does"
 
+sql "UPDATE wallets w JOIN companies c ON c.id = w.company_id SET w.alert_below = 1000 WHERE c.name = 'acme'"
+"$TOLLGATE" lua "$dir/sweep.lua" 2>>"$dir/sweep.log" || cat "$dir/sweep.log"
+settled
+is "$(sql "SELECT COUNT(*) FROM wallets WHERE alert_below = 1000")" 0 "a balance that was left outside its band is found"
+
 # --- statements
 api GET "$at/statement"
 is "$status $(json '[.opening_balance.amount, .closing_balance.amount == "'"$(balance)"'", ([.data[].kind] | join(" "))]')" \
@@ -200,6 +205,24 @@ api GET "$at/statement?format=csv"
 is "$content_type $(tr -d '\r' <"$dir/body" | sed -n '1p;$p' | paste -sd' ')" "text/csv; charset=utf-8 kind,entries,events,amount,currency closing_balance,,,$(balance),USD" "as CSV, too"
 api GET "$at/statement?from=2026-02-01T00:00:00Z&to=2026-01-01T00:00:00Z"
 problem 422 invalid_input "a time that ends before it begins is none" '?to'
+
+# --- calls
+put "$at/auto-topup" '{"enabled": false, "threshold": "0", "amount": "1"}'
+post /v1/calls/authorize "{\"call_id\": \"long\", \"to\": \"+12125550100\", \"company\": \"$acme\", \"request_seconds\": 60}"
+post /v1/calls/long/settle "{\"company\": \"$acme\", \"duration_ms\": 3600000, \"status\": \"answered\"}"
+is "$status $(field .charge.amount)" "200 0.72" "a call that was held for a minute lasts an hour"
+overrun=$(field .overrun.amount)
+post /v1/calls/authorize "{\"call_id\": \"lost\", \"to\": \"+12125550100\", \"company\": \"$acme\"}"
+sql "UPDATE calls SET expires_at = '2020-01-01' WHERE call_id = 'lost'"
+is_expired() { [ "$(sql "SELECT state FROM calls WHERE call_id = 'lost'")" = expired ]; }
+until_true 10 is_expired
+for n in 1 2; do post /v1/calls/lost/settle "{\"company\": \"$acme\", \"duration_ms\": 61000, \"status\": \"answered\"}"; done
+two_more() { [ "$(sql "SELECT COUNT(*) FROM alerts WHERE kind LIKE 'call.%'")" = 2 ]; }
+until_true 10 two_more
+api GET '/v1/alerts?kind=call.overrun'
+is "$(json '[.data[] | [.severity, .text]]')" "[[\"warning\",\"The call long cost $overrun USD more than was held for it.\"]]" "one that cost more than was held raises an alert"
+api GET '/v1/alerts?kind=call.settled_late'
+is "$(json '[.data[].text]')" '["The call lost was settled after it had expired; the difference is 0.024 USD."]' "and so does one that is settled too late, once"
 
 # --- what was told
 emptied() { [ "$(sql "SELECT COUNT(*) FROM outbox")" = 0 ]; }
