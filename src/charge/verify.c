@@ -2,7 +2,7 @@
  *
  * A check's statement gives only what is wrong: company, object, expected, found.
  */
-#include "charge/verify.h"
+#include "charge/verify_internal.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -223,6 +223,10 @@ int tg_verify_ledger(struct tg_sqlconn *conn, tg_verify_fn *fn, void *arg, struc
             return -1;
         counts.differences += h.n;
     }
+    uint64_t n;
+    if (tg_verify_allowances(conn, fn, arg, &n, err_r) != 0)
+        return -1;
+    counts.differences += n;
     *counts_r = counts;
     return 0;
 }

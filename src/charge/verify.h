@@ -9,7 +9,7 @@
  *   debits are those written down, and each entry of calls is the sum of its debits and of what was left at the end;
  * - a correction begins where the usage, or the correction before, has ended, and its entry is the difference;
  * - a credit is what the wallet got for it, and what remains of it the grant less the draws; an entry draws no more than
- *   it takes, and gives back no more than it gives.
+ *   it takes, and gives back no more than it gives; free seconds that are gone were used or are kept by open calls.
  *
  * Changes nothing. Blocks: a ledger of 100,000 calls (200,000 entries) takes about ten seconds of one processor.
  */

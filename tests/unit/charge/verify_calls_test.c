@@ -170,7 +170,9 @@ TEST(each_damage_is_found_alone)
         {"UPDATE usage_corrections SET amount = 5 WHERE seq = 3",
          "correction_without_entry usg: a correction of 4.75 should be in an entry, and is in none\n",
          "UPDATE usage_corrections SET amount = 0.25 WHERE seq = 3"},
-        {"UPDATE allowances SET remaining_s = 601", "allowance_remaining alw: of 600 free seconds 601 are left\n",
+        {"UPDATE allowances SET remaining_s = 601",
+         "allowance_remaining alw: of 600 free seconds 601 are left\n"
+         "allowance_used alw: 0 of its free seconds were used or are kept, and -1 are gone\n",
          "UPDATE allowances SET remaining_s = 600"},
         {"UPDATE ledger_postings SET balance_after = 98 WHERE entry_id = @e3 AND leg = 0",
          "balance_after ent: a posting should begin where another ended, and begins at 102\n",
@@ -188,6 +190,29 @@ TEST(each_damage_is_found_alone)
         run(cases[i].repair);
         is_str(verify(), "");
     }
+}
+
+TEST(free_seconds_are_followed_into_ratings_calls_and_corrections)
+{
+    char name[TG_ID_TEXT_SIZE], sql[1200];
+    const struct tg_id allowance = {{0x01, 0x91, 0, 0, 0, 0, 0x70, 0, 0x80, 0, 0, 0, 0, 0, 0, 0x0a}}; /* @a */
+    tg_id_format(allowance, "alw", name);
+    snprintf(sql, sizeof(sql),
+             "UPDATE usage_events SET rating = '{\"lines\":[{\"kind\":\"bundle\",\"bundle\":\"%s\",\"seconds\":60},"
+             "{\"kind\":\"bundle\",\"bundle\":\"plan\",\"seconds\":7},{\"kind\":\"usage\",\"seconds\":5}]}';"
+             "UPDATE calls SET consumed = '{\"bundles\":{\"%s\":45}}';"
+             "UPDATE usage_corrections SET consumed = '{\"bundles\":{\"%s\":20}}'",
+             name, name, name);
+    run(sql);
+    /* three ratings that nobody has corrected, the last correction of the fourth, the open call */
+    is_str(verify(), "allowance_used alw: 245 of its free seconds were used or are kept, and 0 are gone\n");
+    run("UPDATE allowances SET remaining_s = 355");
+    is_str(verify(), "");
+    run("UPDATE allowances SET remaining_s = 356");
+    is_str(verify(), "allowance_used alw: 245 of its free seconds were used or are kept, and 244 are gone\n");
+    run("UPDATE allowances SET remaining_s = 600; UPDATE usage_events SET rating = '{}';"
+        "UPDATE usage_corrections SET consumed = NULL; UPDATE calls SET consumed = NULL");
+    is_str(verify(), "");
 }
 
 TEST(a_draw_that_gives_back_is_bounded_too)
