@@ -60,6 +60,16 @@ TEST(money_knows_the_currencies_and_their_minor_units)
     CHECK(cases);
 }
 
+TEST(the_calendar_of_rules_is_the_application_s_too)
+{
+    static const struct expectation cases[] = {
+        {"return tg.calendar.date(tg.time.parse('2026-11-01T03:59:59Z'), 'America/New_York')", "2026-10-31"},
+        {"return tg.time.format(tg.calendar.start_of_day('2026-11-01', 'America/New_York'))", "2026-11-01T04:00:00Z"},
+        {"return tg.time.format(tg.calendar.start_of_day('2026-12-01', 'America/New_York'))", "2026-12-01T05:00:00Z"},
+    };
+    CHECK(cases);
+}
+
 TEST(digests_and_encodings_give_the_published_values)
 {
     static const struct expectation cases[] = {
