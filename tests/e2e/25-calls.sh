@@ -215,6 +215,16 @@ comes_to_its_end x-2
 api GET /v1/calls/x-2
 is "$(json '[.charge.amount, .held.amount]')" '["0","0"]' "a call that never answered costs nothing"
 
+alerts_of() { # KIND: the call_ids
+    key=$platform_key api GET "/v1/alerts?limit=500"
+    jq -r --arg kind "$1" '.data[] | select(.kind == $kind).data.call_id' <<<"$body" | sort | tr '\n' ' '
+}
+are_raised() {
+    [ "$(alerts_of call.overrun) $(alerts_of call.settled_late)" = "f-1  x-1 " ]
+}
+until_true 20 are_raised
+ok $? "the overrun and the late settle are alerts, each once"
+
 # --- bad input
 authorize "" +442079460000
 problem 422 invalid_input "no name" /call_id
