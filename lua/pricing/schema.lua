@@ -1,5 +1,5 @@
---- Shapes of a company's prices, as it is given them (lib/terms.lua, lib/metered.lua). Only models that need no memory
--- of the period: tiers, volumes, commitments and included quantities come with plans, which keep one.
+--- Shapes of a company's prices, as it is given them (lib/terms.lua, lib/metered.lua). What a model remembers of the
+-- period the ledger engine keeps; commitments, which are charged at its end, come with invoices.
 local v = require("core.validate")
 
 local schema = {}
@@ -7,10 +7,48 @@ local schema = {}
 --- What a price of the model cannot do without.
 local NEEDS <const> = {
   flat = { "amount" }, per_unit = { "price" }, package = { "price", "size" }, percentage = { "rate" },
+  graduated = { "tiers" }, volume = { "tiers" }, included = { "quantity", "over" },
 }
 
+local function check_tiers(tiers, pointer, faults)
+  local last = tg.decimal.new(0)
+  for i, tier in ipairs(tiers) do
+    local up_to, at = tier.up_to and tg.decimal.new(tier.up_to), ("%s/%d/up_to"):format(pointer, i - 1)
+    if (up_to == nil) ~= (i == #tiers) then
+      faults[#faults + 1] = { pointer = at, detail = "only the last tier is without an end, and it must be" }
+    elseif up_to and up_to <= last then
+      faults[#faults + 1] = { pointer = at, detail = "must be above the tier before" }
+    end
+    last = up_to or last
+  end
+end
+
+local tiers <const> = v.also(v.list(v.object({
+  up_to = v.optional(v.described(v.decimal(), "of the period; the last tier has none")),
+  price = v.decimal(),
+  flat = v.optional(v.described(v.decimal(), "once, with the first unit of a graduated tier")),
+}), { min = 1, max = 50 }), check_tiers)
+
+local function check_needs(clean, pointer, faults)
+  for _, field in ipairs(NEEDS[clean.model]) do
+    if clean[field] == nil then
+      local detail <const> = "is what a price of the model %s needs"
+      faults[#faults + 1] = { pointer = pointer .. "/" .. field, detail = detail:format(clean.model) }
+    end
+  end
+end
+
+--- What is above an included quantity.
+local over <const> = v.also(v.object({
+  model = v.enum({ "per_unit", "package", "graduated", "volume" }),
+  price = v.optional(v.decimal()),
+  per = v.optional(v.integer(1, 1000000)),
+  size = v.optional(v.integer(1, 1 << 40)),
+  tiers = v.optional(tiers),
+}), check_needs)
+
 local price <const> = v.also(v.object({
-  model = v.enum({ "flat", "per_unit", "package", "percentage" }),
+  model = v.enum({ "flat", "per_unit", "package", "percentage", "graduated", "volume", "included" }),
   amount = v.optional(v.decimal()),
   price = v.optional(v.decimal()),
   per = v.optional(v.integer(1, 1000000)),
@@ -23,14 +61,15 @@ local price <const> = v.also(v.object({
   initial_s = v.optional(v.integer(1, 86400)),
   increment_s = v.optional(v.integer(1, 86400)),
   min_s = v.optional(v.integer(0, 86400)),
-}), function(clean, pointer, faults)
-  for _, field in ipairs(NEEDS[clean.model]) do
-    if clean[field] == nil then
-      local detail <const> = "is what a price of the model %s needs"
-      faults[#faults + 1] = { pointer = pointer .. "/" .. field, detail = detail:format(clean.model) }
-    end
-  end
-end)
+  tiers = v.optional(tiers),
+  quantity = v.optional(v.described(v.decimal(), "that is free in each month")),
+  over = v.optional(over),
+  rollover = v.optional(v.object({
+    periods = v.described(v.integer(1, 24), "in which what is left may still be used"),
+    max = v.optional(v.described(v.decimal(), "that is carried into a month")),
+  })),
+  shares = v.optional(v.described(v.string({ min = 1, max = 64 }), "prices of one name count together")),
+}), check_needs)
 
 local METER <const> = {
   pattern = "^[a-z0-9][a-z0-9._-]*$", regex = "^[a-z0-9][a-z0-9._-]*$",

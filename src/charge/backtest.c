@@ -260,7 +260,7 @@ static int compare(struct run *run, struct group *g, const struct stored *stored
 
 #define EVENT_COLUMNS                                                                                                  \
     "SELECT id, event_id, meter, event_time, quantity, cost_amount, cost_currency, properties, status, amount,"        \
-    " currency, deck_id, deck_version FROM usage_events"
+    " currency, deck_id, deck_version, JSON_EXTRACT(rating, '$.state') FROM usage_events"
 enum {
     ID,
     EVENT_ID,
@@ -274,7 +274,8 @@ enum {
     AMOUNT,
     CURRENCY,
     DECK,
-    VERSION
+    VERSION,
+    STATE
 };
 
 static const char *text_of(struct tg_usage_batch *arena, const struct tg_dbval *cell)
@@ -326,10 +327,21 @@ static int fail_at_limit(const struct run *run, struct tg_err *err_r)
     return -1;
 }
 
-static int rate(struct run *run, struct tg_usage_event *event, struct tg_err *err_r)
+/* With what had been used when the event was rated, where that counted (charge/ratestate.h). */
+static bool rate_as_then(struct run *run, struct tg_usage_event *event, const struct tg_dbval *state)
+{
+    json_t *before = state->type == TG_DB_NULL ? NULL : json_loadb(state->bytes, state->len, 0, NULL);
+    struct tg_rate_state used = {.before = before};
+    const bool is_within_limits = tg_rate_usage(run->set, &run->plan, event, &used, &run->rating);
+    json_decref(used.after);
+    json_decref(before);
+    return is_within_limits;
+}
+
+static int rate(struct run *run, struct tg_usage_event *event, const struct tg_dbval *state, struct tg_err *err_r)
 {
     tg_strbuf_reset(&run->rating);
-    if (tg_rate_usage(run->set, &run->plan, event, NULL, &run->rating))
+    if (rate_as_then(run, event, state))
         return 0;
     if (++run->n_limits == LIMITS_MAX)
         return fail_at_limit(run, err_r);
@@ -349,7 +361,7 @@ static int look_at(struct run *run, const struct tg_dbresult *res, size_t row, s
     run->at.id = id_of(tg_dbresult_cell(res, row, ID));
     run->at.time_us = event.event_time_us;
     if (load_deck(run, tg_dbresult_cell(res, row, DECK), tg_dbresult_cell(res, row, VERSION), err_r) != 0 ||
-        rate(run, &event, err_r) != 0)
+        rate(run, &event, tg_dbresult_cell(res, row, STATE), err_r) != 0)
         return -1;
     const struct stored new = {event.status, event.has_amount, event.has_amount ? event.amount : tg_decimal_zero};
     run->n_events++;

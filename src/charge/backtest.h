@@ -2,9 +2,9 @@
  *
  * A page reads stored usage of a company and of those below it, by company, event time and id, gives each event to the
  * bundle as the engine gave it to the rules of its day (charge/rate.h), and compares. Nothing is written. The deck is
- * the version that is stored with the event. The parameters (companies.pricing, timezone, country) are those of today:
- * the past ones are not kept, so a change of parameters since then shows as a difference, and so does usage whose
- * company got its deck later. The same period, bundle and parameters give the same page, whoever asks.
+ * the version that is stored with the event, and tiers and free seconds are as the event met them. The parameters
+ * (companies.pricing, timezone, country) are those of today: a change of them since then shows as a difference, and so
+ * does usage whose company got its deck later. The same period, bundle and parameters give the same page, whoever asks.
  *
  *   same        the same status and amount; also when both failed
  *   different   another; usage without an amount counts as nothing

@@ -43,10 +43,25 @@ is "$(json '[.data[] | {(.event_id): .amount.amount}] | add | [.long, .short]')"
 change() { # PRICING
     api PATCH "/v1/companies/$agency" -H 'Content-Type: application/json' -d "{\"pricing\": $1}"
 }
-change '{"prices": {"sms": {"model": "volume"}}}'
-problem 422 invalid_input "a model that needs a memory is not taken from a company" /pricing/prices/sms/model
+change '{"prices": {"sms": {"model": "commitment"}}}'
+problem 422 invalid_input "a model that is charged at a period's end is not taken from a company" /pricing/prices/sms/model
 change '{"pack": "acme"}'
 problem 422 invalid_input "nor a pack that there is not" /pricing/pack
+
+# --- prices that remember the month
+change '{"prices": {"sms": {"model": "graduated", "tiers": [{"up_to": "1000", "price": "0.01"}, {"price": "0.008"}]},
+    "mms": {"model": "included", "quantity": "10", "over": {"model": "per_unit", "price": "0.20"}}}}'
+is "$status" 200 "a company may have prices that remember"
+usage "[$(of "$agency" sms-1 '{meter: "sms", quantity: "900"}'), $(of "$agency" mms-1 '{meter: "mms", quantity: "8"}')]"
+usage "[$(of "$agency" sms-2 '{meter: "sms", quantity: "300"}'), $(of "$agency" mms-2 '{meter: "mms", quantity: "3"}')]"
+replayed() { # EVENT_ID
+    find_row "$1"
+    api GET "/v1/usage/$id/explain"
+    json '[.total.amount, .replayed.total.amount, .agrees]'
+}
+is "$(replayed sms-1)" '["9","9",true]' "the first nine hundred"
+is "$(replayed sms-2)" '["2.6","2.6",true]' "of the next a hundred at the first price, and explained so"
+is "$(replayed mms-2)" '["0.2","0.2",true]' "of three messages two were included"
 
 "$TOLLGATE" ledger verify >"$dir/verify.out" 2>&1
 is $? 0 "ledger verify is clean"

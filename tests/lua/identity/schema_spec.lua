@@ -19,6 +19,10 @@ describe("pricing parameters", function()
       prices = {
         ["llm.tokens.in"] = { model = "per_unit", price = "0.15", per = 1000000 },
         ["tts.characters"] = { model = "package", price = "0.30", size = 1000 },
+        sms = {
+          model = "included", quantity = "100", rollover = { periods = 1, max = "50" }, shares = "messages",
+          over = { model = "graduated", tiers = { { up_to = "9", price = "0.01", flat = "1" }, { price = "0.008" } } },
+        },
       },
       pack = "retell", pack_options = { per_minute = { voice = "0.07" } },
       expected = { ["llm.tokens.in"] = "900", ["tts"] = "0.5" },
@@ -43,7 +47,18 @@ describe("pricing parameters", function()
       ["/tiers/1/up_to_s"] = { tiers = { { up_to_s = 9, per_minute = "1" }, { up_to_s = 9, per_minute = "1" }, open } },
       ["/tiers"] = { tiers = tg.json.array({}) },
       ["/cc"] = { cc = "+49" },
-      ["/prices/sms/model"] = { prices = { sms = { model = "graduated" } } },
+      ["/prices/sms/model"] = { prices = { sms = { model = "commitment" } } },
+      ["/prices/sms/tiers"] = { prices = { sms = { model = "graduated" } } },
+      ["/prices/sms/tiers/0/up_to"] = {
+        prices = { sms = { model = "volume", tiers = { { price = "1" }, { price = "2" } } } },
+      },
+      ["/prices/sms/tiers/1/up_to"] = {
+        prices = { sms = { model = "volume", tiers = { { up_to = "9", price = "1" }, { up_to = "8", price = "2" } } } },
+      },
+      ["/prices/sms/over"] = { prices = { sms = { model = "included", quantity = "5" } } },
+      ["/prices/sms/over/model"] = {
+        prices = { sms = { model = "included", quantity = "5", over = { model = "included" } } },
+      },
       ["/prices/sms/price"] = { prices = { sms = { model = "package", size = 10 } } },
       ["/prices/SMS"] = { prices = { SMS = { model = "flat", amount = "1" } } },
       ["/pack"] = { pack = "acme" },

@@ -46,6 +46,11 @@ static void begin(void)
     db_int("UPDATE companies SET pricing = '{}' WHERE id = ?", &TG_DBVAL_ID(world.bare), 1);
     contains(ask(engine, loop, world.bare, call_event("b12", NULL, "+442079460000", "20")), "\"no_rate\":1");
     db_int("UPDATE companies SET pricing = '[]' WHERE id = ?", &TG_DBVAL_ID(world.bare), 1);
+    db_int("UPDATE companies SET pricing = '{\"tiers\":[{\"up_to_s\":6000,\"per_minute\":\"0.06\"},{\"per_minute\":"
+           "\"0.03\"}]}' WHERE id = ?",
+           &TG_DBVAL_ID(world.stranger), 1);
+    contains(ask(engine, loop, world.stranger, call_event("t1", NULL, "+442079460000", "5950")), "\"rated\":1");
+    contains(ask(engine, loop, world.stranger, call_event("t2", NULL, "+442079460000", "100")), "\"rated\":1");
     tg_engine_free(&engine);
     tg_loop_free(&loop);
 }
@@ -139,6 +144,18 @@ TEST(rules_that_decided_change_nothing_where_the_parameters_are_the_same)
     is_str(figures_of(page, world.platform), "1 1/0/0 0 0");
     is_str(figures_of(page, world.bare), "3 1/0/2 0 0"); /* what failed then, too, and what did not */
     is_int(json_array_size(json_object_get(page, "samples")), 2);
+    json_decref(page);
+    tg_ruleset_unref(&set);
+}
+
+TEST(an_event_stands_in_the_tier_it_stood_in)
+{
+    begin();
+    struct tg_err err = {0};
+    struct tg_ruleset *set = make_set(NULL);
+    const struct tg_backtest b = backtest_of(world.stranger, 100);
+    json_t *page = page_of(&b, set, &err);
+    is_str(figures_of(page, world.stranger), "2 2/0/0 6.025 6.025");
     json_decref(page);
     tg_ruleset_unref(&set);
 }
