@@ -69,6 +69,7 @@ local call_fields <const> = {
   granted_seconds = v.described(shapes.count, "since answer, as held for"),
   held = shapes.money, debited = v.described(shapes.money, "by renewals"),
   charge = v.described(money_or_null, "in all; null while it is open"),
+  corrected = v.described(money_or_null, "what it costs instead, after its corrections; null: there are none"),
   overrun = v.described(shapes.money, "of the charge, beyond what was held"),
   status = v.or_null(shapes.text), duration_ms = v.or_null(shapes.count), stop_reason = v.or_null(shapes.text),
   rule_bundle = v.described(shapes.text, "of the rules that price it"), rate_deck = v.or_null(shapes.id("deck")),

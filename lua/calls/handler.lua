@@ -69,6 +69,7 @@ local function show_call(row)
     closed_at = show.time(row.closed_at), expires_at = show.time(row.expires_at), seq = row.seq,
     used_seconds = row.used_s, granted_seconds = row.granted_s, held = show.money(row.held, currency),
     debited = show.money(row.debited, currency), charge = show.money(row.charge, currency),
+    corrected = show.money(row.corrections and row.charge + row.corrections, currency),
     overrun = show.money(row.overrun, currency), status = or_null(row.status), duration_ms = or_null(row.duration_ms),
     stop_reason = or_null(row.stop_reason), rule_bundle = tg.crypto.hex(row.rule_bundle),
     rate_deck = or_null(row.deck), rate_deck_version = or_null(row.deck_version), entry = or_null(row.entry),

@@ -6,7 +6,9 @@ local COLUMNS <const> = [[
          c.id AS `id:call`, c.company_id AS `company:co`, c.call_id, c.state, c.request AS `request:json`, c.opened_at,
          c.answered_at, c.closed_at, c.expires_at, c.seq, c.used_s, c.granted_s, c.held, c.debited, c.charge,
          c.overrun, c.currency, c.status, c.duration_ms, c.stop_reason, c.rule_bundle, c.deck_id AS `deck:deck`,
-         c.deck_version, c.entry_id AS `entry:ent` ]]
+         c.deck_version, c.entry_id AS `entry:ent`,
+         (SELECT SUM(k.amount - k.amount_before) FROM usage_corrections k
+           WHERE k.company_id = c.company_id AND k.call_id = c.id) AS corrections ]]
 local FROM <const> = [[
     FROM company_tree t STRAIGHT_JOIN calls c ON c.company_id = t.descendant_id
    WHERE t.ancestor_id = {scope} ]]

@@ -15,6 +15,7 @@ local usage <const> = v.object({
   properties = v.described(shapes.any, "as the producer sent them"),
   status = statuses, reason = v.or_null(shapes.text),
   billed_seconds = v.or_null(shapes.count), amount = v.described(money_or_null, "null: it has no price"),
+  corrected = v.described(money_or_null, "what it costs instead, after its corrections; null: there are none"),
   rate_deck = v.or_null(shapes.id("deck")), rate_deck_version = v.or_null(shapes.count),
   entry = v.described(v.or_null(shapes.id("ent")), "the ledger entry that charged it"),
 })

@@ -24,6 +24,7 @@ local function show_usage(row)
     call_id = or_null(row.call_id), provider_cost = show.money(row.cost_amount, row.cost_currency),
     properties = properties_of(row), status = row.status, reason = or_null(row.rating and row.rating.reason),
     billed_seconds = or_null(row.billed_s), amount = show.money(row.amount, row.currency),
+    corrected = show.money(row.corrected, row.corrected_currency),
     rate_deck = or_null(row.deck), rate_deck_version = or_null(row.deck_version), entry = or_null(row.entry),
   }
 end

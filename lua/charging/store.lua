@@ -11,7 +11,11 @@ local USAGE <const> = [[
   SELECT u.id AS `id:usg`, u.company_id AS `company:co`, u.source, u.event_id, u.meter, u.event_time, u.received_at,
          u.quantity, u.call_id, u.cost_amount, u.cost_currency, u.properties, u.status, u.billed_s,
          u.amount, u.currency, u.rating AS `rating:json`, u.rule_bundle, u.deck_id AS `deck:deck`, u.deck_version,
-         u.plan_id, u.entry_id AS `entry:ent`
+         u.plan_id, u.entry_id AS `entry:ent`,
+         (SELECT k.amount FROM usage_corrections k WHERE k.company_id = u.company_id AND k.usage_id = u.id
+           ORDER BY k.seq DESC LIMIT 1) AS corrected,
+         (SELECT k.currency FROM usage_corrections k WHERE k.company_id = u.company_id AND k.usage_id = u.id
+           LIMIT 1) AS corrected_currency
     FROM company_tree t STRAIGHT_JOIN usage_events u ON u.company_id = t.descendant_id
    WHERE t.ancestor_id = {scope} ]]
 

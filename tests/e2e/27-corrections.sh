@@ -135,7 +135,12 @@ correct /v1/calls/c-1 "{\"company\": \"$plain\", \"void\": true, \"reason\": \"r
 is "$(json '[.net.amount, .void]')" '["-0.11",true]' "void"
 is "$(balance "$plain")" "$before" "nothing of it is left"
 api GET "/v1/calls/c-1?company=$plain"
-is "$(json '[.charge.amount, (.corrections | map(.net.amount))]')" '["0.19",["-0.08","-0.11"]]' "the call shows what became of it"
+is "$(json '[.charge.amount, .corrected.amount, (.corrections | map(.net.amount))]')" '["0.19","0",["-0.08","-0.11"]]' "the call shows what became of it"
+api GET "/v1/calls?company=$plain"
+is "$(json '.data[0] | [.charge.amount, .corrected.amount]')" '["0.19","0"]' "so does the list"
+api GET "/v1/usage?company=$plain"
+is "$(json '[.data[] | [.meter, .amount.amount, .corrected.amount]] | sort')" \
+    '[["call.seconds","0.12","0"],["call.seconds","0.12","0"],["tts","0.07","0"]]' "and that of usage"
 
 # --- refused
 for each in '{"duration_ms": 1}:/reason' '{"reason": "x"}:' '{"void": true, "duration_ms": 1, "reason": "x"}:/duration_ms' \
