@@ -247,6 +247,31 @@ local function expected_price(meters, input, at_us, cap)
   end
 end
 
+--- The seconds with which a volume reaches the end of a tier: one more, and all of it may be cheaper.
+local function peaks_of(has_seconds, others, input, decimal)
+  local plan, peaks = input.plan, {}
+  local function add(meter, a_minute)
+    local price = plan.prices and plan.prices[meter]
+    local state = input.state and input.state.meters and input.state.meters[price and price.shares or meter]
+    if price == nil or price.model ~= "volume" or a_minute <= decimal.new(0) then
+      return
+    end
+    for i = 1, #price.tiers - 1 do
+      local left = decimal.new(price.tiers[i].up_to) - decimal.new(state and state.quantity or 0)
+      if left > decimal.new(0) then
+        peaks[#peaks + 1] = decimal.tointeger(decimal.div(decimal.mul(left, 60, 12, "down"), a_minute, 0, "down"))
+      end
+    end
+  end
+  if has_seconds then
+    add(SECONDS, decimal.new(60))
+  end
+  for _, meter in ipairs(others) do
+    add(meter, decimal.new(plan.expected[meter]))
+  end
+  return peaks
+end
+
 --- Seconds of the call that are paid for, their price, and the result of rating them, if they are rated; nil, nil and
 -- the result when there is no price.
 local function rate(input, limit_s, debited, cap)
@@ -254,16 +279,17 @@ local function rate(input, limit_s, debited, cap)
   local at_us = input.answered_at or input.call.at
   local available = cap.decimal.new(input.available or UNBOUNDED) + debited
   local beside = #others > 0 and expected_price(others, input, at_us, cap) or nil
+  local peaks = input.plan.prices and peaks_of(has_seconds, others, input, cap.decimal)
   if not has_seconds then
     return lib.max_usage.longest(limit_s, beside or function()
       return cap.decimal.new(0)
-    end, available)
+    end, available, peaks, cap.decimal)
   end
   local call = {
     to = input.call.to, direction = input.call.direction, properties = input.call.properties, answered_at = at_us,
   }
   local seconds, total, result =
-    lib.max_usage.seconds(call, input.plan, input.state, available, limit_s, cap, lib, beside)
+    lib.max_usage.seconds(call, input.plan, input.state, available, limit_s, cap, lib, beside, peaks)
   if seconds == nil then
     return nil, nil, result
   elseif has_deck(input.plan) then -- else a price pack may bill more seconds than there are
@@ -456,6 +482,34 @@ local quote_cases = {
       plan = { pack = "vapi", expected = { tts = "0.02" } },
     }),
     want = { max_s = 60, hold = "0.07" },
+  },
+  {
+    name = "where a volume makes the whole cheaper, the dearest end is held for",
+    input = want_quote({
+      plan = {
+        prices = { ["call.seconds"] = {
+          model = "volume", tiers = { { up_to = 100, price = "0.60" }, { price = "0.30" } },
+        } },
+      },
+      state = { meters = { ["call.seconds"] = { quantity = "50" } } },
+    }),
+    want = { max_s = 60, hold = "0.5" }, -- 50 × 0.01; 60 seconds are 0.30
+  },
+  {
+    name = "and it is what the money must be enough for",
+    input = want_quote({
+      call = ai_call, available = "0.074",
+      plan = {
+        prices = {
+          ["call.seconds"] = { model = "per_unit", price = "0.06" },
+          ["llm.tokens.in"] = {
+            model = "volume", tiers = { { up_to = 450, price = "0.0001" }, { price = "0.00001" } },
+          },
+        },
+        expected = { ["llm.tokens.in"] = 900 },
+      },
+    }),
+    want = { max_s = 29, final = true, hold = "0.0725" }, -- 30 would be 0.075, a minute 0.069
   },
   {
     name = "a talk without telephony needs no deck",
