@@ -191,6 +191,53 @@ TEST(usage_of_earlier_requests_counts_in_the_tiers_and_a_repeat_does_not)
     end();
 }
 
+TEST(two_engines_count_in_the_same_tiers)
+{
+    enum { EVENTS = 60 };
+    static struct request requests[EVENTS];
+    char name[20];
+    begin_pinned();
+    struct tg_engine *other = tg_engine_new(&world.url, world.book, &(struct tg_engine_settings){0});
+    activate(normal);
+    const struct tg_id company = company_with(TIERS);
+    for (int i = 0; i < EVENTS; i++) {
+        snprintf(name, sizeof(name), "both-%d", i);
+        ok(request_submit(&requests[i], i % 2 == 0 ? engine : other, loop, company, NULL,
+                          call_event(name, NULL, LONDON, "150")),
+           "taken");
+    }
+    for (int i = 0; i < EVENTS; i++) {
+        request_wait(&requests[i], loop);
+        contains(requests[i].answer, "\"rated\":1");
+        request_end(&requests[i]);
+    }
+    is_int(counter_of(company), EVENTS * 150);
+    is_str(purse_of(company), "balance 2.5 held 0 open 0"); /* 6000 s at 0.06, 3000 s at 0.03 a minute: 7.5 */
+    tg_engine_free(&other);
+    end();
+}
+
+TEST(a_lost_answer_to_commit_counts_once)
+{
+    begin_pinned();
+    activate(normal);
+    struct tg_err err = {0};
+    const struct tg_id company = company_with(TIERS);
+    ok(tg_fault_arm("charge_lost_commit_reply=hit:1x1", &err) == 0, "armed");
+    contains(ask(engine, loop, company, call_event("lost", NULL, LONDON, "100")), "\"rated\":1");
+    ok(tg_fault_arm("charge_lost_commit_reply=hit:1x1", &err) == 0, "armed");
+    contains(authorize(company, "lost", LONDON), "\"allow\"");
+    ok(tg_fault_arm("charge_lost_commit_reply=hit:1x1", &err) == 0, "armed");
+    contains(settle(company, "lost", 60000), "\"charge\":{\"amount\":\"0.06\"");
+    tg_fault_disarm_all();
+    is_int(counter_of(company), 100); /* the call is of today */
+    is_int(db_int("SELECT CAST(SUM(counter_s) AS SIGNED) FROM rating_states WHERE company_id = ?",
+                  &TG_DBVAL_ID(company), 1),
+           160);
+    is_str(purse_of(company), "balance 9.84 held 0 open 0");
+    end();
+}
+
 TEST(what_cannot_be_stored_has_no_part_in_the_tiers)
 {
     begin_pinned();
