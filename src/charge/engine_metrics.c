@@ -2,6 +2,7 @@
 #include "charge/engine_metrics.h"
 
 #include <assert.h>
+#include <pthread.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -34,7 +35,7 @@ static struct tg_metric *add(enum tg_metrickind kind, const char *name, const ch
     return metric;
 }
 
-void tg_engine_metrics_register(void)
+static void register_all(void)
 {
     for (size_t i = 0; i < N_COUNTERS; i++)
         metrics[i] = add(TG_METRIC_COUNTER, counters[i].name, counters[i].help, 0);
@@ -44,6 +45,12 @@ void tg_engine_metrics_register(void)
                "1 while the database does not answer the ledger engine, else 0.", 0);
     waits = add(TG_METRIC_HISTOGRAM, "tollgate_engine_operation_seconds",
                 "From the submission of an operation to its answer, failed ones too.", 1);
+}
+
+void tg_engine_metrics_register(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT; /* another engine may be running */
+    pthread_once(&once, register_all);
 }
 
 void tg_engine_metrics_answered(enum tg_opkind kind, uint64_t usecs)
