@@ -100,8 +100,11 @@ int tg_rulepins_get(struct tg_rulepins *pins, const uint8_t bundle[static TG_SHA
     struct tg_ruleset *set = tg_ruleseat_find(pins->seat, id);
     if (set == NULL && get_other(pins, id, &set, err_r) != 0)
         return -1;
-    if (tg_ruleset_is_spoilt(set) && tg_ruleset_mend(set, err_r) != 0)
-        return -1;
+    struct tg_err err;
+    if (tg_ruleset_is_spoilt(set) && tg_ruleset_mend(set, &err) != 0) {
+        TG_LOG_ERROR("charge_rules_built", TG_LOG_STR("bundle", id), TG_LOG_ERR(&err)); /* they were built before */
+        return tg_err_set(err_r, TG_ERR_NOT_FOUND, "the rules that the call began with cannot be built: %s", err.text);
+    }
     *set_r = set;
     return 0;
 }

@@ -191,6 +191,28 @@ TEST(usage_of_earlier_requests_counts_in_the_tiers_and_a_repeat_does_not)
     end();
 }
 
+TEST(a_live_call_over_a_tier_costs_what_its_seconds_cost_there)
+{
+    char body[500];
+    begin_pinned();
+    activate(normal);
+    const struct tg_id company = company_with(TIERS);
+    snprintf(
+        body, sizeof(body),
+        "{\"event_id\":\"tn\",\"source\":\"gw\",\"meter\":\"call.seconds\",\"event_time\":\"%s\",\"quantity\":\"5950\","
+        "\"properties\":{\"to\":\"" LONDON "\"}}",
+        DB_TEXT("SELECT DATE_FORMAT(UTC_TIMESTAMP(), '%Y-%m-%dT%H:%i:%sZ')"));
+    contains(ask(engine, loop, company, body), "\"rated\":1");
+    contains(authorize(company, "tier", LONDON), "\"hold\":{\"amount\":\"0.055\""); /* 50 s, 10 s */
+    contains(renew(company, "tier", 1, 40), "\"charged\":{\"amount\":\"0.04\"");
+    contains(renew(company, "tier", 2, 80), "\"charged\":{\"amount\":\"0.065\"");
+    contains(settle(company, "tier", 100000), "\"charge\":{\"amount\":\"0.075\"");
+    is_str(db_text("SELECT CONCAT(COUNT(*), ' ', SUM(counter_s)) FROM rating_states WHERE company_id = ?",
+                   &TG_DBVAL_ID(company), 1),
+           "1 6050");
+    end();
+}
+
 TEST(two_engines_count_in_the_same_tiers)
 {
     enum { EVENTS = 60 };
