@@ -112,10 +112,13 @@ sent() { # EVENT_ID QUANTITY: its id in $id, what it costs in $cost
     id=$(field '.data[0].id') cost=$(field '.data[0].amount.amount')
 }
 sent m1 12 && m1=$id
-sent m2 5
+sent m2 5 && m2=$id
 is "$cost" 0 "of two packages twenty, of which seventeen are used"
 correct "/v1/usage/$m1" '{"quantity": "3", "reason": "r"}'
 is "$status $(json '[.net.amount, .usage[0].amount.amount]')" '201 ["-1","1"]' "nine less: one package would have done"
+correct "/v1/usage/$m2" '{"void": true, "reason": "r"}'
+is "$status $(json .net.amount)" '201 "0"' "what cost nothing is void, too"
+correct "/v1/usage/$m2" '{"quantity": "5", "reason": "r"}'
 sent m3 3
 is "$cost" 1 "and who comes next finds eight used, and begins another"
 
@@ -168,7 +171,7 @@ correct "/v1/calls/c-1" "{\"void\": true, \"reason\": \"x\", \"company\": \"$pla
 problem 404 not_found "not by its name either"
 key=$platform_key
 api GET "/v1/audit-log?action=corrections.correct_usage&outcome=done"
-is "$(json '[(.data | length), (.data[-1] | [.after.changes.reason, .after.net])]')" '[12,["the carrier says so","-0.06"]]' "each is in the audit log"
+is "$(json '[(.data | length), (.data[-1] | [.after.changes.reason, .after.net])]')" '[14,["the carrier says so","-0.06"]]' "each is in the audit log"
 
 # --- two at once
 usage "$plain" race 120000 && race=$id
