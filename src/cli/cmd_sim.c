@@ -230,7 +230,8 @@ static int read_settings(const struct tg_args *args, struct tg_sim_settings *set
         whole(args, "connections", 1, 10000, 64, &set->connections) != 0 ||
         whole(args, "repeat", 0, 100, 0, &set->repeat) != 0 || whole(args, "drop", 0, 100, 0, &set->drop) != 0 ||
         whole(args, "reorder", 0, 100, 0, &set->reorder) != 0 ||
-        whole(args, "abandon", 0, 100, 0, &set->abandon) != 0 || whole(args, "board", 0, 1000, 0, &set->board) != 0 ||
+        whole(args, "abandon", 0, 100, 0, &set->abandon) != 0 ||
+        whole(args, "overrun", 0, 100, 50, &set->overrun) != 0 || whole(args, "board", 0, 1000, 0, &set->board) != 0 ||
         whole(args, "kill-every", 1, 86400, 10, &set->kill_every_s) != 0 ||
         whole(args, "retry-seconds", 0, 86400, 60, &set->retry_s) != 0)
         return TG_EXIT_USAGE;
@@ -362,6 +363,7 @@ static const struct tg_option options[] = {
     {"drop", "PERCENT", "of answers are not read: the connection is closed, and the request sent again"},
     {"reorder", "PERCENT", "of renewals are overtaken by the next"},
     {"abandon", "PERCENT", "of calls are never settled"},
+    {"overrun", "PERCENT", "of companies use tokens and the grace beyond what was granted; others use seconds (50)"},
     {"kill", "FILE[,FILE]", "pid files: one of these processes is killed now and then"},
     {"kill-every", "SECONDS", "how often (10)"},
     {"restart", "COMMAND", "run after each kill, when nobody else starts it again"},

@@ -30,7 +30,7 @@ struct tg_sim_settings {
     unsigned at_once; /* that many calls at any time, instead of arrivals; 0: arrivals */
     uint64_t calls_max, seed;
     unsigned seconds, companies, talk_s, slice_s, connections, retry_s, wait_s;
-    unsigned repeat, drop, reorder, abandon, board; /* percent; board: polls a second */
+    unsigned repeat, drop, reorder, abandon, overrun, board; /* percent; board: polls a second */
     const char *money, *kill_files, *restart;
     unsigned kill_every_s;
 };
@@ -38,7 +38,7 @@ struct tg_sim_settings {
 struct tg_sim_company {
     char id[TG_ID_TEXT_SIZE], wallet[TG_ID_TEXT_SIZE];
     struct tg_decimal balance_before, balance_after, held_after, usage_before, usage_after, charged, overrun;
-    bool has_calls;
+    bool is_obedient; /* its calls use nothing but what was granted */
 };
 
 enum tg_simstate {

@@ -113,6 +113,11 @@ static uint32_t talked_ms(const struct tg_simcall *call, uint32_t at_ms)
     return call->is_answered && at_ms > call->ring_ms ? at_ms - call->ring_ms : 0;
 }
 
+static bool is_obedient(const struct tg_simcall *call)
+{
+    return call->sim->companies[call->company].is_obedient;
+}
+
 static void on_time(void *arg)
 {
     advance(arg);
@@ -227,7 +232,8 @@ static void on_renewed(struct op *op, const json_t *answer, const char *body, ui
         call->told_s = op->elapsed_s > call->told_s ? op->elapsed_s : call->told_s;
     }
     if (says(answer, "decision", "stop")) {
-        uint32_t cut = now_ms(call) + (uint32_t)tg_sim_dice(call->sim, number_of(answer, "grace_seconds") * 1000 + 1);
+        uint32_t grace_ms = is_obedient(call) ? 0 : number_of(answer, "grace_seconds") * 1000;
+        uint32_t cut = now_ms(call) + (uint32_t)tg_sim_dice(call->sim, grace_ms + 1);
         call->sim->stats.stopped += !call->is_stopped;
         call->is_stopped = true;
         cut = is_closed ? 0 : cut; /* it had expired; settle will say what it cost */
@@ -473,7 +479,7 @@ static void settle(struct tg_simcall *call, uint32_t at_ms)
     call->talk_ms = talked > call->told_s * 1000 ? talked : call->told_s * 1000; /* never less than it has told */
     call->tokens = (uint32_t)tg_sim_dice(call->sim, call->talk_ms / 20 + 1);
     call->characters = (uint32_t)tg_sim_dice(call->sim, call->talk_ms / 80 + 1);
-    if (!call->is_answered)
+    if (!call->is_answered || is_obedient(call))
         call->tokens = call->characters = 0;
     start_op(make_settle(call), n_copies(call->sim));
 }
@@ -568,7 +574,6 @@ void tg_sim_arrive(struct tg_sim *sim)
     call->talk_ms = draw_ms(sim, sim->set->talk_s * 1000.0);
     call->cut_ms = UINT32_MAX;
     call->steps_left = happens(sim, sim->set->abandon) ? 1 + (unsigned)tg_sim_dice(sim, 3) : 0;
-    sim->companies[call->company].has_calls = true;
     sim->stats.arrived++;
     sim->n_busy++;
     start_op(make_authorize(call), n_copies(sim));

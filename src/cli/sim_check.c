@@ -200,6 +200,9 @@ static void check_companies(struct tg_sim *sim, struct check *check, struct tg_d
         differ_company(sim, check, c, "charges of its calls, and its usage", c->charged,
                        minus(c->usage_after, c->usage_before));
         differ_company(sim, check, c, "holds after the last call", tg_decimal_zero, c->held_after);
+        if (c->is_obedient)
+            differ_company(sim, check, c, "overruns of calls that used no more than they were granted", tg_decimal_zero,
+                           c->overrun);
         struct tg_decimal bound = money;
         add(&bound, c->overrun);
         if (tg_decimal_cmp(taken, bound) > 0)

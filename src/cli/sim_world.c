@@ -320,6 +320,8 @@ int tg_sim_prepare(struct tg_sim *sim, struct tg_err *err_r)
     if (fan_out(&make, err_r) != 0)
         return -1;
     qsort(sim->companies, n, sizeof(*sim->companies), by_id);
+    for (unsigned i = 0; i != n; ++i)
+        sim->companies[i].is_obedient = (uint64_t)i * 100 / n >= sim->set->overrun;
     if (tg_sim_read_wallets(sim, false, err_r) != 0)
         return -1;
     struct fan limit = {.sim = sim, .make = make_limit, .take = take_limit, .n = n};
