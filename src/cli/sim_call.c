@@ -19,6 +19,7 @@
 
 #define COMPLAINTS_MAX 20
 #define NOT_ANSWERED_PERCENT 10
+#define NOT_IN_THE_DECK_PERCENT 3
 #define RING_MS_MEAN 6000
 #define BACKOFF_FIRST_MS 20
 #define BACKOFF_MAX_MS 1000
@@ -397,14 +398,12 @@ static struct op *make_authorize(struct tg_simcall *call)
     struct op *op = new_op(call, TG_SIM_AUTHORIZE);
     snprintf(op->path, sizeof(op->path), "/v1/calls/authorize");
     op->len = (size_t)snprintf(op->body, sizeof(op->body),
-                               "{\"call_id\":\"%s-%" PRIu64
-                               "\",\"company\":\"%s\",\"from\":\"+12125550100\",\"to\":\"%s%07" PRIu64
-                               "\",\"direction\":\"outbound\",\"agent_id\":\"agent-%" PRIu64
-                               "\",\"meters\":[\"call.seconds\","
-                               "\"llm.tokens.in\",\"tts.characters\"],\"request_seconds\":%u}",
+                               "{\"call_id\":\"%s-%" PRIu64 "\",\"company\":\"%s\",\"from\":\"+12125550100\","
+                               "\"to\":\"%s%07" PRIu64 "\",\"direction\":\"outbound\",\"agent_id\":\"agent-%" PRIu64
+                               "\",\"meters\":[\"call.seconds\"%s],\"request_seconds\":%u}",
                                sim->run, call->number, sim->companies[call->company].id,
                                tg_sim_destinations[call->destination], call->number % 10000000, call->number % 50,
-                               sim->set->slice_s);
+                               is_obedient(call) ? "" : ",\"llm.tokens.in\",\"tts.characters\"", sim->set->slice_s);
     return op;
 }
 
@@ -439,16 +438,19 @@ static struct op *make_settle(struct tg_simcall *call)
 {
     struct tg_sim *sim = call->sim;
     struct op *op = new_op(call, TG_SIM_SETTLE);
-    char answered[64] = "";
+    char answered[64] = "", usage[160] = "";
     if (call->is_answered)
         put_answered_at(call, answered);
     snprintf(op->path, sizeof(op->path), "/v1/calls/%s-%" PRIu64 "/settle", sim->run, call->number);
-    op->len = (size_t)snprintf(op->body, sizeof(op->body),
-                               "{\"company\":\"%s\",%s\"duration_ms\":%u,\"status\":\"%s\",\"usage\":[{\"meter\":\"llm."
-                               "tokens.in\",\"quantity\":"
-                               "\"%u\"},{\"meter\":\"tts.characters\",\"quantity\":\"%u\"}]}",
-                               sim->companies[call->company].id, answered, call->talk_ms,
-                               call->is_answered ? "answered" : "no_answer", call->tokens, call->characters);
+    if (!is_obedient(call))
+        snprintf(usage, sizeof(usage),
+                 ",\"usage\":[{\"meter\":\"llm.tokens.in\",\"quantity\":\"%u\"},"
+                 "{\"meter\":\"tts.characters\",\"quantity\":\"%u\"}]",
+                 call->tokens, call->characters);
+    op->len =
+        (size_t)snprintf(op->body, sizeof(op->body), "{\"company\":\"%s\",%s\"duration_ms\":%u,\"status\":\"%s\"%s}",
+                         sim->companies[call->company].id, answered, call->talk_ms,
+                         call->is_answered ? "answered" : "no_answer", usage);
     return op;
 }
 
@@ -568,7 +570,9 @@ void tg_sim_arrive(struct tg_sim *sim)
     call->number = sim->n_calls;
     sim->calls[sim->n_calls++] = call;
     call->company = (uint32_t)tg_sim_dice(sim, sim->set->companies);
-    call->destination = (uint8_t)tg_sim_dice(sim, TG_SIM_DESTINATIONS);
+    call->destination = (uint8_t)tg_sim_dice(sim, TG_SIM_DESTINATIONS - 1);
+    if (happens(sim, NOT_IN_THE_DECK_PERCENT))
+        call->destination = TG_SIM_DESTINATIONS - 1;
     call->is_answered = !happens(sim, NOT_ANSWERED_PERCENT);
     call->ring_ms = draw_ms(sim, RING_MS_MEAN);
     call->talk_ms = draw_ms(sim, sim->set->talk_s * 1000.0);
