@@ -2,8 +2,8 @@
 -- A route without a permission says why it is public, or the load fails. Bodies are bounded by the server's own limit
 -- unless the route says otherwise. What a route writes goes into the audit log, or `audit` says why not. `step_up`: a
 -- person gives their password once more before it, a key need not. Policies of the caller's company are asked first
--- (policies/service.lua), or `no_policy` says why not. An operation is a function of <feature>/handler.lua and what
--- <feature>/api.lua promises of it.
+-- (policies/service.lua), or `no_policy` says why not; `enrolled`: not before a second factor that the company demands.
+-- An operation is a function of <feature>/handler.lua and what <feature>/api.lua promises of it.
 local audit_service = require("audit.service")
 local health = require("health.service")
 local identity_service = require("identity.service")
@@ -68,7 +68,7 @@ return {
     { method = "POST", path = "/v1/auth/totp/disable", operation = totp.disable, permission = "me:write",
       step_up = true },
     { method = "POST", path = "/v1/realtime/token", operation = realtime.create_token, permission = "me:write",
-      audit = "it is worth no more than the session, for five minutes" },
+      enrolled = true, audit = "it is worth no more than the session, for five minutes" },
     { method = "GET", path = "/.well-known/jwks.json", operation = realtime.keys, public = "public keys are public" },
     { method = "GET", path = "/v1/sessions", operation = sessions.sessions, permission = "me:read" },
     { method = "DELETE", path = "/v1/sessions/{id}", operation = sessions.revoke, permission = "me:write" },
@@ -78,6 +78,8 @@ return {
     { method = "GET", path = "/v1/users/{id}", operation = users.user, permission = "users:read" },
     { method = "POST", path = "/v1/users/{id}/invitation", operation = users.invite, permission = "users:write" },
     { method = "PATCH", path = "/v1/users/{id}", operation = users.change_user, permission = "users:write",
+      step_up = true },
+    { method = "DELETE", path = "/v1/users/{id}/sessions", operation = users.end_sessions, permission = "users:write",
       step_up = true },
     { method = "DELETE", path = "/v1/users/{id}/totp", operation = totp.take_away, permission = "users:write",
       step_up = true },
@@ -89,7 +91,7 @@ return {
     { method = "DELETE", path = "/v1/roles/{id}", operation = users.delete_role, permission = "roles:write" },
     { method = "GET", path = "/v1/permissions", operation = users.permissions, permission = "me:read" },
     { method = "POST", path = "/v1/permissions/check", operation = users.check_permission, permission = "me:read",
-      audit = "it only asks" },
+      enrolled = true, audit = "it only asks" },
 
     { method = "POST", path = "/v1/rate-decks", operation = catalog.create_deck, permission = "rate_decks:write" },
     { method = "GET", path = "/v1/rate-decks", operation = catalog.decks, permission = "rate_decks:read" },

@@ -87,7 +87,8 @@ return openapi.section("identity", "Companies and keys", {
       .. "`settings` are the company's own, and changed by whoever may do everything there (`*`), who must have given "
       .. "their password or a code within the last five minutes. `policies` hold for the company's people and keys, "
       .. "wherever they act: what they forbid is 403 `policy_…`. Policies that would keep you from changing them back "
-      .. "are refused. Pages of `cors_origins` may ask with the company's keys and sessions.",
+      .. "are refused. Pages of `cors_origins` may ask with the company's keys and sessions. With "
+      .. "`second_factor` required, people who have none are 403 `second_factor_required` until they have set one up.",
     body = schema.company_change,
     answers = { [200] = company, [202] = approvals.approval },
     refusals = { [409] = "The external_ref is taken" },

@@ -136,6 +136,7 @@ schema.company_create = v.object({
 schema.settings = v.object({
   cors_origins = v.nullable(v.described(origins.list, "of pages that may ask with the company's keys and sessions")),
   policies = v.nullable(policies.policies),
+  second_factor = v.nullable(v.described(v.enum({ "required" }), "of the company's people, to get anywhere")),
 })
 
 local function check_alone(change, pointer, faults)

@@ -28,6 +28,11 @@ local STALE <const> = {
   detail = "A policy of your company asks for your password or a code once more: POST /v1/auth/reauthenticate.",
 }
 
+local ENROL <const> = {
+  code = "denied", type = "second_factor_required",
+  detail = "Your company demands a second factor, and you have none: begin with POST /v1/auth/totp.",
+}
+
 -- Whose is what a path names?
 local FIND <const> = {
   co = identity.company, deck = catalog.deck, key = identity.key, rol = rights.role, usr = users.user,
@@ -171,8 +176,13 @@ local function look(route, req, by, what)
   return amount_of(body, route.amount or "amount", what)
 end
 
-local function check(route, req)
+local function check(route, req, is_free)
   local by <const> = carried.unpack(req.policy)
+  if by.must_enrol then
+    return nil, ENROL
+  elseif is_free or not by.policy then
+    return true
+  end
   local what <const> = {
     actor = req.principal.actor, session = req.principal.session, company = req.principal.company,
     permission = route.permission,
@@ -192,17 +202,20 @@ end
 
 --- A route's handler, behind the policies of whoever asks. What people do for themselves (me:…) is never forbidden, nor
 -- what a route excepts with `no_policy = "the reason"`. `amount`: the field of the body that says how much is moved,
--- where it is not "amount".
+-- where it is not "amount". Where the company demands a second factor, who has none gets to me:… only, and there not to
+-- what is `enrolled`.
 ---@param route table of app.lua
 ---@param handler fun(req: table): integer?, any, table?
 ---@return fun(req: table): integer?, any, table?
 function service.guard(route, handler)
-  if not route.permission or route.no_policy or route.permission:sub(1, 3) == "me:" then
+  local is_own <const> = route.permission ~= nil and route.permission:sub(1, 3) == "me:"
+  if not route.permission or (is_own and not route.enrolled) then
     return handler
   end
+  local is_free <const> = is_own or route.no_policy ~= nil
   return function(req)
     if req.policy then
-      local allowed, err = check(route, req)
+      local allowed, err = check(route, req, is_free)
       if not allowed then
         return nil, err
       end

@@ -208,7 +208,7 @@ local function authenticate_session(id, hash, req)
   end
   return {
     company = company, actor = row.user, session = id, permissions = held, expires = row.expires_at,
-    policy = carried.pack(row.company, row.policies, roles), origins = origins.pack(row.origins),
+    policy = carried.pack(row.company, row.policies, roles, row.must_enrol), origins = origins.pack(row.origins),
   }
 end
 

@@ -26,7 +26,9 @@ local sql <const> = tg.db.declare({
     sql = [[
       SELECT s.id AS `id:ses`, s.user_id AS `user:usr`, s.company_id AS `company:co`, s.secret_hash, s.seen_at,
              s.expires_at, s.revoked_at, u.status, c.status AS company_status,
-             JSON_EXTRACT(c.settings, '$.policies') AS `policies:json`, c.cors_origins AS `origins:json`
+             JSON_EXTRACT(c.settings, '$.policies') AS `policies:json`, c.cors_origins AS `origins:json`,
+             JSON_VALUE(c.settings, '$.second_factor') = 'required' AND NOT EXISTS (
+               SELECT 1 FROM user_totp t WHERE t.user_id = u.id AND t.state = 'on') AS `must_enrol:bool`
         FROM sessions s JOIN users u ON u.id = s.user_id JOIN companies c ON c.id = s.company_id
        WHERE s.id = {id:id}]],
   },

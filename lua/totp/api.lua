@@ -25,7 +25,7 @@ return openapi.section("totp", "Signing in: the second factor", {
     refusals = { [403] = NO_KEYS, [409] = "It is on already", [503] = NO_MASTER_KEY },
   },
   confirm = {
-    summary = "Confirm the second factor with a first code: from now on it is asked for",
+    summary = "Confirm the second factor with a first code: from now on it is asked for, and every other session ends",
     body = schema.confirm, answers = { [200] = recovery_codes },
     refusals = { [403] = NO_KEYS, [409] = "It was not begun, or is on already", [503] = NO_MASTER_KEY },
   },
@@ -35,12 +35,12 @@ return openapi.section("totp", "Signing in: the second factor", {
     refusals = { [403] = NO_KEYS, [409] = "There is no second factor", [503] = NO_MASTER_KEY },
   },
   take_away = {
-    summary = "Turn somebody's second factor off, who has lost it and the recovery codes",
+    summary = "Turn somebody's second factor off, who has lost it and the recovery codes, and sign them out",
     description = "By whoever may do all that they may. They sign in with the password alone until they begin again.",
     ids = { id = "usr" }, answers = { [204] = false }, refusals = { [409] = "There is no second factor" },
   },
   disable = {
-    summary = "Turn the second factor off",
+    summary = "Turn the second factor off; every other session ends",
     body = schema.disable, answers = { [204] = false },
     refusals = { [403] = NO_KEYS, [409] = "There is no second factor" },
   },

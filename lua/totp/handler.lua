@@ -45,7 +45,7 @@ function handler.confirm(req)
     return nil, err
   end
   local codes
-  codes, err = service.confirm(req.principal.actor, input.code)
+  codes, err = service.confirm(req.principal.actor, input.code, session)
   if not codes then
     return nil, err
   end
@@ -83,7 +83,7 @@ function handler.disable(req)
     return nil, err
   end
   local done
-  done, err = service.disable(req.principal.actor, "totp.disable")
+  done, err = service.disable(req.principal.actor, "totp.disable", session)
   if not done then
     return nil, err
   end

@@ -4,8 +4,10 @@
 local audit = require("audit.service")
 local code = require("totp.code")
 local errors = require("core.errors")
+local hint = require("core.hint")
 local secrets = require("secrets.service")
 local store = require("totp.store")
+local users = require("users.service")
 
 local service = {}
 
@@ -80,9 +82,18 @@ local function new_codes(secret)
   return codes, hashes
 end
 
---- Confirms with a first code: from now on it is asked for.
+-- Who signed in without it, or with what is no factor any more, signs in anew.
+local function record(tx, user, action, session)
+  local done, err = users.end_other_sessions(tx, user, session)
+  if done then
+    done, err = audit.record(tx, { action = action, object = user })
+  end
+  return done, err
+end
+
+--- Confirms with a first code: from now on it is asked for, and every other session ends.
 ---@return string[]? recovery_codes shown this once, table? err
-function service.confirm(user, text)
+function service.confirm(user, text, session)
   local codes, hashes
   local done, err = tg.db.transaction(function(tx)
     local now <const> = tg.time.now()
@@ -105,10 +116,11 @@ function service.confirm(user, text)
       confirmed, failed = store.replace_codes(tx, user, hashes)
     end
     if confirmed then
-      confirmed, failed = audit.record(tx, { action = "totp.confirm", object = user })
+      confirmed, failed = record(tx, user, "totp.confirm", session)
     end
     return confirmed, failed
   end)
+  hint.rights_changed()
   return done and codes, err
 end
 
@@ -171,10 +183,12 @@ function service.renew_codes(user)
   return done and codes, err
 end
 
---- Turns it off and forgets the secret. Nothing is opened for it: it also helps who has lost the master key.
+--- Turns it off, forgets the secret and ends every other session. Nothing is opened for it: it also helps who has lost
+--- the master key.
 ---@param action string for the audit log: "totp.disable", or that somebody else took it away
+---@param session string? that stays
 ---@return true? done, table? err
-function service.disable(user, action)
+function service.disable(user, action, session)
   local done, err = tg.db.transaction(function(tx)
     local row, failed = store.locked(tx, user)
     if failed or not row then
@@ -186,10 +200,11 @@ function service.disable(user, action)
       gone, failed = secrets.forget(tx, user, SECRET)
     end
     if gone then
-      gone, failed = audit.record(tx, { action = action, object = user })
+      gone, failed = record(tx, user, action, session)
     end
     return gone, failed
   end)
+  hint.rights_changed()
   return done and true, err
 end
 

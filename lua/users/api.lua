@@ -58,6 +58,11 @@ return openapi.section("users", "People and roles", {
     ids = { id = "usr" }, body = schema.user_change, answers = { [200] = user },
     example = { body = { name = "Ada Okafor-Lee", roles = tg.json.array({ { role = "finance" } }) } },
   },
+  end_sessions = {
+    summary = "Sign somebody out, everywhere",
+    description = "Not oneself, and nobody who may do more. They may sign in again.",
+    ids = { id = "usr" }, answers = { [204] = false },
+  },
   invite = {
     summary = "Send the invitation, or another one",
     ids = { id = "usr" }, answers = { [202] = v.object({ message = shapes.text }) },

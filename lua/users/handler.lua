@@ -106,6 +106,19 @@ function handler.change_user(req)
   return 200, show_user(user), etag.headers(user)
 end
 
+--- DELETE /v1/users/{id}/sessions
+function handler.end_sessions(req)
+  local id, err = v.path_id(req.params.id, "usr", "user")
+  local done
+  if id then
+    done, err = service.end_sessions(id, req.principal)
+  end
+  if not done then
+    return nil, err
+  end
+  return 204
+end
+
 --- POST /v1/users/{id}/invitation
 function handler.invite(req)
   local id, err = v.path_id(req.params.id, "usr", "user")

@@ -7,6 +7,7 @@ local hint = require("core.hint")
 local jobs = require("jobs.service")
 local mail = require("mail.service")
 local operations = require("operations.service")
+local passwords = require("users.passwords")
 local rights = require("users.rights")
 local roles = require("users.roles")
 local store = require("users.store")
@@ -110,14 +111,21 @@ end
 
 local INVITATION <const> = {
   subject = "Your access to Tollgate",
-  body = "Hello %s,\n\nyou have been invited to Tollgate. Choose a password with this code:\n\n    %s\n\n"
+  body = "Hello %s,\n\nyou have been invited to Tollgate. Choose a password with this code:\n\n    %s\n\n%s"
     .. "It works once, for 24 hours.\n",
 }
 local RESET <const> = {
   subject = "A new password for Tollgate",
-  body = "Hello %s,\n\nsomebody, hopefully you, has asked for a new password. Choose one with this code:\n\n    %s\n\n"
+  body = "Hello %s,\n\nsomebody, hopefully you, has asked for a new password. Choose one with this code:\n\n"
+    .. "    %s\n\n%s"
     .. "It works once, for 24 hours. If it was not you, nothing has happened and you need not do anything.\n",
 }
+
+-- Where a page can take the code (tollgate.public-url): behind #, so that it is in nobody's log.
+local function link_of(code)
+  local url <const> = tg.site and tg.site.public_url
+  return url and ("Or follow this link:\n\n    %s/password#%s\n\n"):format(url:gsub("/+$", ""), code) or ""
+end
 
 local function write_letter(tx, user, purpose, letter, now)
   local code, err = new_link(tx, user, purpose, now)
@@ -126,7 +134,7 @@ local function write_letter(tx, user, purpose, letter, now)
   end
   return mail.send(tx, {
     company = user.company, recipient = user.email, subject = letter.subject,
-    body = letter.body:format(user.name, code),
+    body = letter.body:format(user.name, code, link_of(code)),
   })
 end
 
@@ -280,6 +288,38 @@ function service.change_user(id, input, principal, expected)
   return service.user(id)
 end
 
+--- Signs somebody else out, everywhere.
+---@return true? done, table? err
+function service.end_sessions(id, principal)
+  local user, err = service.changeable(id, principal)
+  if not user then
+    return nil, err
+  end
+  local ended
+  ended, err = tg.db.transaction(function(tx)
+    local n, failed = store.end_sessions(tx, id, tg.time.now())
+    if n and n > 0 then
+      local recorded
+      recorded, failed = audit.record(tx, { action = "users.end_sessions", object = id, after = { ended = n } })
+      n = recorded and n
+    end
+    return n, failed
+  end)
+  if not ended then
+    return nil, err
+  elseif ended == 0 then
+    audit.unchanged()
+  end
+  hint.rights_changed()
+  return true
+end
+
+--- Signs a user out everywhere but here, in the transaction that changes what they sign in with.
+---@param session string? here
+function service.end_other_sessions(tx, user, session)
+  return store.end_other_sessions(tx, user, session, tg.time.now())
+end
+
 --- Proving who one is -------------------------------------------------------------------------------------------------
 
 --- The user with this e-mail address and this password; nil when there is none, or when they may not sign in. It takes
@@ -358,8 +398,11 @@ function service.choose_password(code, password)
   elseif not is_alive(known, tg.time.now()) then
     return nil, DEAD_LINK
   end
-  local hash
-  hash, err = tg.crypto.argon2id(password)
+  local fit, hash
+  fit, err = passwords.check(password, known, "/password")
+  if fit then
+    hash, err = tg.crypto.argon2id(password)
+  end
   if not hash then
     return nil, err
   end
@@ -390,7 +433,14 @@ end
 
 --- A new password of somebody who has just proved the old one.
 function service.change_password(user, password, session)
-  local hash, err = tg.crypto.argon2id(password)
+  local person, err = store.own_user(user)
+  local fit, hash
+  if person then
+    fit, err = passwords.check(password, person, "/new_password")
+  end
+  if fit then
+    hash, err = tg.crypto.argon2id(password)
+  end
   if not hash then
     return nil, err
   end

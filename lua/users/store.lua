@@ -297,6 +297,11 @@ function store.change_password(tx, user, hash, session, now)
   return done, err
 end
 
+--- All but one.
+function store.end_other_sessions(tx, user, session, now)
+  return tx:execute(sql.revoke_sessions, { user = user, now = now, except = session })
+end
+
 function store.delete_links(before, limit)
   return tg.db.execute(sql.delete_links, { before = before, limit = limit })
 end

@@ -72,6 +72,16 @@ static int forbid_core_dumps(struct tg_err *err_r)
     return tg_err_set(err_r, TG_ERR_UPSTREAM, "core dumps cannot be forbidden: %m");
 }
 
+/* tg.site: what the application knows of where it is. */
+static int open_site(lua_State *L)
+{
+    const struct tg_conf *conf = lua_touserdata(L, 1);
+    lua_createtable(L, 0, 1);
+    lua_pushstring(L, conf->public_url);
+    lua_setfield(L, -2, "public_url");
+    return 1;
+}
+
 static int serve(struct tg_conf *conf, struct tg_err *err_r)
 {
     struct tg_dburl url;
@@ -90,6 +100,7 @@ static int serve(struct tg_conf *conf, struct tg_err *err_r)
                                {"backtests", tg_charge_open_backtests, engine},
                                {"mail", tg_api_open_mail, mailer},
                                {"secrets", tg_api_open_secrets, keys},
+                               {"site", open_site, conf},
                                {NULL, NULL, NULL}};
     struct tg_server_hooks hooks = {on_generation, on_ready, keeper, book};
     int rc = tg_server_run(conf, libs, &hooks, err_r);

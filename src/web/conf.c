@@ -101,6 +101,10 @@ static int finish(struct tg_conf *conf, struct tg_err *err_r)
     if (tg_log_set_level(conf->log_level) != 0)
         return tg_err_set(err_r, TG_ERR_INPUT, "%s:1:1: tollgate.log-level: debug, info, warn or error, not %.40s",
                           conf->path, conf->log_level);
+    if (conf->public_url != NULL && strncmp(conf->public_url, "https://", 8) != 0 &&
+        strncmp(conf->public_url, "http://", 7) != 0)
+        return tg_err_set(err_r, TG_ERR_INPUT, "%s:1:1: tollgate.public-url: a URL such as https://console.example.com",
+                          conf->path);
     if (conf->burst_per_key == 0)
         conf->burst_per_key = 2 * conf->rate_per_key;
     if (conf->burst_per_address == 0)
@@ -157,10 +161,10 @@ void tg_conf_free(struct tg_conf **conf_p)
     tg_access_log_free(&conf->access_log);
     for (size_t i = 0; i < conf->n_cors_origins; i++)
         free(conf->cors_origins[i]);
-    char *texts[] = {conf->path,         conf->pid_file,  conf->error_log,      conf->user,
-                     conf->log_level,    conf->lua_dir,   conf->migrations_dir, conf->control_socket,
-                     conf->database_url, conf->redis_url, conf->ca_file,        conf->rules_cache,
-                     conf->mail_url,     conf->mail_from, conf->master_key_file};
+    char *texts[] = {conf->path,         conf->pid_file,  conf->error_log,       conf->user,
+                     conf->log_level,    conf->lua_dir,   conf->migrations_dir,  conf->control_socket,
+                     conf->database_url, conf->redis_url, conf->ca_file,         conf->rules_cache,
+                     conf->mail_url,     conf->mail_from, conf->master_key_file, conf->public_url};
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
         free(texts[i]);
     free(conf);

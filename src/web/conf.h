@@ -35,7 +35,7 @@ struct tg_conf {
     char *pid_file, *error_log, *user, *log_level;
     char *lua_dir, *migrations_dir, *control_socket, *rules_cache;
     char *database_url, *redis_url, *mail_url; /* secret: not for logs */
-    char *mail_from, *master_key_file;
+    char *mail_from, *master_key_file, *public_url;
     char *ca_file;
     char *cors_origins[TG_CORS_ORIGINS_MAX];
     size_t n_cors_origins;
@@ -47,7 +47,7 @@ struct tg_conf {
     uint64_t max_body_memory; /* bytes of all bodies in work */
     uint64_t rate_per_key, burst_per_key, rate_per_address, burst_per_address; /* requests a second; 0: no limit */
     uint64_t request_timeout_ms, bulk_timeout_ms, drain_timeout_ms, idle_timeout_ms;
-    bool allow_private_addresses, core_dumps;
+    bool allow_private_addresses, core_dumps, hsts_subdomains;
     enum tg_conf_audience metrics_audience;
 
     struct tg_access_log *access_log; /* web/accesslog.h; NULL: none */

@@ -92,6 +92,10 @@ static const struct {
      {OWN, H2O_CONFIGURATOR_FLAG_GLOBAL, 0, 0, 0, on_mail}},
     {{"tollgate.mail-from", "global", "Name <address>", "Tollgate <tollgate@localhost>", "The sender of letters."},
      {TEXT, GLOBAL, AT(mail_from), 0, 0, NULL}},
+    {{"tollgate.public-url", "global", "URL", "-",
+      "Where people find the console, such as https://console.example.com: letters with a code have a link to it, "
+      "too."},
+     {TEXT, GLOBAL, AT(public_url), 0, 0, NULL}},
     {{"tollgate.master-key", "global", "path", "-",
       "The key ring (mode 0600) under which secrets in the database are sealed: `tollgate secrets new-key` makes it. "
       "TOLLGATE_MASTER_KEY_FILE names another, TOLLGATE_MASTER_KEY holds the keys themselves. Without one what needs a "
@@ -138,6 +142,9 @@ static const struct {
     {{"tollgate.cors-origins", "global", "sequence of origins", "-",
       "Browsers' pages of these origins may call the API; \"*\" is any (never with cookies)."},
      {OWN, H2O_CONFIGURATOR_FLAG_GLOBAL | H2O_CONFIGURATOR_FLAG_EXPECT_SEQUENCE, 0, 0, 0, on_cors_origins}},
+    {{"tollgate.hsts-subdomains", "global", "ON | OFF", "OFF",
+      "Whether the year of TLS only (HSTS) holds for all names below the server's own, too."},
+     {SWITCH, GLOBAL, AT(hsts_subdomains), 0, 0, NULL}},
     {{"tollgate.metrics", "global", "NOBODY | LOOPBACK | ALL", "LOOPBACK", "Who may read /metrics."},
      {OWN, GLOBAL, 0, 0, 0, on_metrics}},
     {{"tollgate.allow-private-addresses", "global", "ON | OFF", "OFF",

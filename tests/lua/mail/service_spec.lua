@@ -1,6 +1,7 @@
 local jobs = require("mail.jobs")
 local script = require("helper")
 local service = require("mail.service")
+local tg_stand_in = require("fake_tg")
 
 local LETTER <const> = { recipient = "ada@example.com", subject = "Hello", body = "text", created_at = 5 }
 local ID <const> = tg.id.new("mail")
@@ -40,6 +41,40 @@ describe("a letter", function()
     end)
     assert.equal(written, id)
     assert.is_true(tg.id.is(id, "mail"))
+  end)
+
+  it("waits sealed, and is opened where it is sent only", function()
+    local row
+    script.expect("insert", 1, nil, function(args)
+      row = args
+    end)
+    script.expect("insert", 1)
+    local id = tg.db.transaction(function(tx)
+      return service.send(tx, { company = script.ids.own, recipient = "a@b.c", subject = "x", body = "the code 123" })
+    end)
+    assert.equal("sealed:", row.body:sub(1, 7))
+    assert.is_nil(row.body:find("123", 1, true))
+    local got = server_says(true)
+    script.expect("mail", { recipient = "a@b.c", subject = "x", body = row.body, created_at = 5 })
+    script.expect("sent", 1)
+    assert.is_truthy(service.deliver(id))
+    assert.equal("the code 123", got[1].body)
+    script.expect("mail", { recipient = "a@b.c", subject = "x", body = row.body, created_at = 5 })
+    local done, err = service.deliver(tg.id.new("mail")) -- in another's place it is worth nothing
+    assert.same({ nil, "upstream", true }, { done, err.code, err.retry })
+  end)
+
+  it("waits as it is where there is no master key", function()
+    local key = tg_stand_in.master_key
+    tg_stand_in.master_key = nil
+    script.expect("insert", 1, nil, function(args)
+      assert.equal("y", args.body)
+    end)
+    script.expect("insert", 1)
+    tg.db.transaction(function(tx)
+      return service.send(tx, { company = script.ids.own, recipient = "a@b.c", subject = "x", body = "y" })
+    end)
+    tg_stand_in.master_key = key
   end)
 
   it("that cannot be written has no job", function()

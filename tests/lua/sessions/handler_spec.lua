@@ -138,6 +138,7 @@ describe("requests about signing in", function()
     script.expect("password_of", { password_hash = HASH })
     script.expect("forget_failures", 1)
     script.expect("give_back", 1)
+    script.expect("own_user", { email = "ada@example.com", name = "Ada" })
     script.expect("set_password", 1)
     script.expect("revoke_sessions", 1)
     assert.equal(204, handler.change_password(request({ password = PASSWORD, new_password = "twelve letters" })))
@@ -172,6 +173,7 @@ describe("requests about signing in", function()
     local code <const> = tg.crypto.base64url(("\1"):rep(32))
     local link <const> = {
       user = ids.user, expires_at = tg.time.now() + 1, status = "invited", company_status = "active",
+      email = "ada@example.com", name = "Ada",
     }
     script.expect("link", link)
     script.expect("lock_link", {})

@@ -58,6 +58,9 @@ describe("requests about a second factor", function()
     for _ = 1, 10 do
       script.expect("insert_code", 1)
     end
+    script.expect("revoke_sessions", 1, nil, function(args)
+      assert.equal(ids.session, args.except)
+    end)
     local status, body, headers = handler.confirm(request({ code = now_code }))
     assert.equal(200, status)
     assert.equal(10, #body.recovery_codes)
@@ -85,7 +88,7 @@ describe("requests about a second factor", function()
     local actor <const> = tg.id.new("usr")
     expect_user(analyst, owner)
     script.expect("locked", { state = "on" })
-    for _, name in ipairs({ "delete", "delete_codes", "forget" }) do
+    for _, name in ipairs({ "delete", "delete_codes", "forget", "revoke_sessions" }) do
       script.expect(name, 1)
     end
     assert.equal(204, take(actor))
@@ -110,7 +113,7 @@ describe("requests about a second factor", function()
     script.expect("forget_failures", 1)
     script.expect("give_back", 1)
     script.expect("locked", { state = "on" })
-    for _, name in ipairs({ "delete", "delete_codes", "forget" }) do
+    for _, name in ipairs({ "delete", "delete_codes", "forget", "revoke_sessions" }) do
       script.expect(name, 1)
     end
     assert.equal(204, handler.disable(request({ password = PASSWORD })))

@@ -58,6 +58,7 @@ describe("a second factor", function()
         hashes[args.hash] = true
       end)
     end
+    script.expect("revoke_sessions", 1)
     local codes = service.confirm(ids.user, now_code())
     assert.equal(10, #codes)
     for _, text in ipairs(codes) do
@@ -118,7 +119,7 @@ describe("a second factor", function()
 
   it("is turned off with all that belongs to it, without opening anything", function()
     script.expect("locked", { state = "on", last_step = 7 })
-    for _, name in ipairs({ "delete", "delete_codes", "forget" }) do
+    for _, name in ipairs({ "delete", "delete_codes", "forget", "revoke_sessions" }) do
       script.expect(name, 1, nil, function()
         assert.is_true(script.in_transaction)
       end)

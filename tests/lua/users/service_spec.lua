@@ -1,5 +1,6 @@
 local jobs = require("users.jobs")
 local script = require("helper")
+local secrets = require("secrets.service")
 local service = require("users.service")
 
 local ids = script.ids
@@ -52,13 +53,17 @@ describe("inviting", function()
       assert.equal(tg.time.now() + DAY, args.expires_at)
     end)
     script.expect("insert", 1, nil, function(args)
-      local code = args.body:match("\n    ([%w_-]+)\n")
+      local text = secrets.unseal(args.body:match("^sealed:(.*)$"), "mail/" .. args.id)
+      local code, link_code = text:match("\n    ([%w_-]+)\n.*\n    https://console.example.com/password#([%w_-]+)\n")
+      assert.equal(code, link_code)
       assert.equal(link.hash, tg.crypto.hex(tg.crypto.sha256(tg.crypto.unbase64url(code))))
     end)
     script.expect("insert", 1)
     script.expect("user", ada({ status = "invited" }))
     script.expect("assignments", { { role = "analyst", company = ids.child } })
+    tg.site = { public_url = "https://console.example.com/" }
     local user = service.create_user(INPUT, PRINCIPAL, record)
+    tg.site = nil
     assert.equal("invited", user.status)
     assert.equal(1, #user.roles)
   end)
@@ -251,7 +256,10 @@ describe("a letter with a code", function()
 
   local CODE <const> = tg.crypto.base64url(("\7"):rep(32))
   local function link(fields)
-    local row = { user = ids.user, expires_at = tg.time.now() + 1, status = "active", company_status = "active" }
+    local row = {
+      user = ids.user, expires_at = tg.time.now() + 1, status = "active", company_status = "active",
+      email = "ada@example.com", name = "Ada",
+    }
     for name, value in pairs(fields or {}) do
       row[name] = value
     end
