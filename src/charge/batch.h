@@ -1,7 +1,8 @@
 /* batch - one transaction of the ledger engine: operations in, answers out.
  *
  * An attempt runs whole or not at all: read operation keys, companies and decks → lock the wallets, ascending, SKIP
- * LOCKED → look up which events are there already → rate in arrival order → write with a few bulk statements → commit.
+ * LOCKED → look up which events and calls are there already → decide about calls, then rate usage, in arrival order →
+ * write with a few bulk statements → commit.
  * The lock on a company's wallet is what orders everything about that company between engines: who holds it sees all
  * that was committed before, so a duplicate cannot slip in beside it.
  *
@@ -46,7 +47,10 @@ struct tg_batch *tg_batch_new(struct tg_sqlconn *conn, struct tg_deckstore *deck
 void tg_batch_free(struct tg_batch **batch);
 /* Careful attempts put a savepoint before each write of usage and halve what cannot be written until the one event
  * that spoils it stands alone; it is rejected as "unprocessable" and the others go on. */
-enum { TG_BATCH_CAREFUL = 1 };
+enum {
+    TG_BATCH_CAREFUL = 1,
+    TG_BATCH_WAITS = 2 /* for locked wallets, a second at most (CONFLICT), instead of DEFERRED */
+};
 /* One attempt. 0: committed, every item is ANSWERED or DEFERRED. -1: nothing of it happened (UNCERTAIN: unless the
  * answer to COMMIT was lost), every item is WAITING. CONFLICT: the same attempt may succeed when repeated. */
 int tg_batch_attempt(struct tg_batch *batch, struct tg_batch_item *const *items, size_t n_items, int flags,

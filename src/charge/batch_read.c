@@ -290,6 +290,11 @@ static int on_locked(const struct tg_dbval *c, size_t n_cells, void *arg)
     return 0;
 }
 
+#define LOCK_WALLETS                                                                                                   \
+    "SELECT w.id, w.balance, w.held, w.credit_limit, w.open_calls, w.has_credits, w.alert_below, w.alert_above"        \
+    " FROM JSON_TABLE(?, '$[*]' COLUMNS (k CHAR(32) CHARACTER SET ascii PATH '$')) j"                                  \
+    " STRAIGHT_JOIN wallets w FORCE INDEX (PRIMARY) ON w.id = UNHEX(j.k) FOR UPDATE"
+
 int tg_batch_lock_wallets(struct tg_batch *b, struct tg_err *err_r)
 {
     if (b->n_companies == 0)
@@ -303,13 +308,10 @@ int tg_batch_lock_wallets(struct tg_batch *b, struct tg_err *err_r)
         tg_batch_list_add(b, locking.by_wallet[i]->wallet.bytes, NULL);
     struct tg_dbval list;
     (void)tg_batch_list_end(b, &list);
-    const int status = tg_sqlconn_each(b->conn,
-                                       "SELECT w.id, w.balance, w.held, w.credit_limit, w.open_calls, w.has_credits,"
-                                       " w.alert_below, w.alert_above"
-                                       " FROM JSON_TABLE(?, '$[*]' COLUMNS (k CHAR(32) CHARACTER SET ascii PATH '$')) j"
-                                       " STRAIGHT_JOIN wallets w FORCE INDEX (PRIMARY) ON w.id = UNHEX(j.k)"
-                                       " FOR UPDATE SKIP LOCKED",
-                                       &list, 1, on_locked, &locking, err_r);
+    const int status =
+        tg_sqlconn_each(b->conn,
+                        (b->flags & TG_BATCH_WAITS) != 0 ? LOCK_WALLETS " WAIT 1" : LOCK_WALLETS " SKIP LOCKED", &list,
+                        1, on_locked, &locking, err_r);
     free(locking.by_wallet);
     return status;
 }

@@ -1,10 +1,9 @@
 /* engine - the ledger engine: the one place where charges move money.
  *
- * One plain thread a process, with blocking SQL and rule VMs of its own. Loop
- * threads validate, copy and submit; what queued while the last transaction
- * committed forms the next one (src/README.md). A transaction:
- * lock the wallets it needs, ascending, SKIP LOCKED → read what is already there
- * → rate → decide in arrival order → write with a few bulk statements → commit.
+ * A plain thread with blocking SQL and rule VMs of its own, and a second one for what meets locked wallets (charge/lane).
+ * Loop threads validate, copy and submit; what queued while the last transaction committed forms the next one, calls
+ * first (src/README.md). A transaction: lock the wallets it needs, ascending, SKIP LOCKED → read what is already there
+ * → rate and decide in arrival order → write with a few bulk statements → commit.
  *
  * A permanent error rolls back and bisects the batch, so that a poisoned
  * operation fails alone; a lost COMMIT answer runs the same batch again and the
@@ -26,8 +25,8 @@ struct tg_engine_settings {
     size_t batch_rows_max; /* 0: 5000 rows written in one transaction */
 };
 /* Connects lazily and keeps trying: a database that is down makes operations fail after their deadline, not the
- * engine. It has the seat "engine" in book: a batch is rated with the newest rules there are when it begins. Before it
- * has rules that the database confirms nothing is charged, as when the database is away. */
+ * engine. It has the seats "engine" and "engine-slow" in book: a batch is decided with the newest rules there are when it
+ * begins. Before there are rules that the database confirms nothing is charged, as when the database is away. */
 struct tg_engine *tg_engine_new(const struct tg_dburl *url, struct tg_rulebook *book,
                                 const struct tg_engine_settings *set);
 /* Answers what is queued, then joins. Sets *engine to NULL. */

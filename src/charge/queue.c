@@ -23,6 +23,7 @@ struct ring { /* of one class of operations */
 struct tg_queue {
     struct ring calls, usage;
     bool was_usage_left; /* the last batch took none of what waits */
+    bool was_calls_company; /* the last batch of one company was of calls */
 };
 
 static struct ring *ring_of(struct tg_queue *queue, const struct tg_queued *q)
@@ -209,6 +210,30 @@ size_t tg_queue_take(struct tg_queue *queue, uint64_t now_us, size_t rows_max, s
     if (t.n == 0)
         *next_us_r = t.next_us;
     return t.n;
+}
+
+size_t tg_queue_take_company(struct tg_queue *queue, uint64_t now_us, size_t rows_max, struct tg_queued **out,
+                             size_t ops_max, uint64_t *next_us_r)
+{
+    const bool is_usages = queue->calls.turn == NULL || (queue->usage.turn != NULL && queue->was_calls_company);
+    struct ring *ring = is_usages ? &queue->usage : &queue->calls;
+    struct line *line = ring->turn;
+    size_t n = 0, n_rows = 0;
+    queue->was_calls_company = !is_usages;
+    if (line == NULL)
+        return 0;
+    const struct tg_id company = line->company;
+    *next_us_r = UINT64_MAX;
+    ring->turn = line->next;
+    while (line != NULL && n < ops_max && (n == 0 || n_rows + line->first->n_rows <= rows_max)) {
+        struct tg_queued *q = take_from(ring, line, now_us, out, n, next_us_r);
+        if (q == NULL)
+            break;
+        n_rows += q->n_rows;
+        out[n++] = q;
+        line = g_hash_table_lookup(ring->lines, company.bytes);
+    }
+    return n;
 }
 
 static struct tg_queued *take_expired(struct ring *ring, uint64_t now_us)

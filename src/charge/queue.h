@@ -39,6 +39,9 @@ bool tg_queue_is_empty(const struct tg_queue *queue);
  * which one may be, else untouched. */
 size_t tg_queue_take(struct tg_queue *queue, uint64_t now_us, size_t rows_max, struct tg_queued **out, size_t ops_max,
                      uint64_t *next_us_r);
+/* The same, of one company alone: of each in turn. */
+size_t tg_queue_take_company(struct tg_queue *queue, uint64_t now_us, size_t rows_max, struct tg_queued **out,
+                             size_t ops_max, uint64_t *next_us_r);
 /* Takes one whose deadline has passed, or NULL. */
 struct tg_queued *tg_queue_take_expired(struct tg_queue *queue, uint64_t now_us);
 

@@ -352,10 +352,10 @@ static enum step next_step(struct tg_dbconn *conn)
 {
     if (step_failed(conn)) {
         bool in_statement = conn->step >= STEP_PREPARE && conn->step <= STEP_FETCH;
-        if (in_statement)
+        if (in_statement && mysql_stmt_errno(tg_dbstmt_handle(conn->stmt)) != 0)
             finish_with_native(conn, mysql_stmt_errno(tg_dbstmt_handle(conn->stmt)),
                                mysql_stmt_error(tg_dbstmt_handle(conn->stmt)));
-        else
+        else /* libmariadb leaves what comes instead of a row, like a lock's timeout, with the connection */
             finish_with_native(conn, mysql_errno(conn->my), mysql_error(conn->my));
         return STEP_NONE;
     }

@@ -124,7 +124,12 @@ static int fail_stmt(struct tg_sqlconn *conn, struct tg_dbstmt *stmt, enum tg_db
 {
     MYSQL_STMT *handle = tg_dbstmt_handle(stmt);
     unsigned native = mysql_stmt_errno(handle);
-    tg_dbsession_error(phase, native != 0 ? native : CR_UNKNOWN_ERROR, mysql_stmt_error(handle), err_r);
+    const char *text = mysql_stmt_error(handle);
+    if (native == 0) { /* libmariadb leaves what comes instead of a row, like a lock's timeout, with the connection */
+        native = mysql_errno(conn->my);
+        text = mysql_error(conn->my);
+    }
+    tg_dbsession_error(phase, native != 0 ? native : CR_UNKNOWN_ERROR, text, err_r);
     if (native == 0 || tg_dbsession_error_is_fatal(native))
         disconnect(conn);
     else if (phase == TG_DBPHASE_PREPARE)

@@ -1,6 +1,9 @@
 /* engine_calls_test - live calls through the ledger engine against a real MariaDB. TG_TSAN: it has a thread. */
 #include "../../../src/charge/engine.c"
 
+#include <pthread.h>
+#include <stdatomic.h>
+
 #include "base/fault.h"
 #include "calls_fixture.h"
 
@@ -198,6 +201,88 @@ TEST(seconds_of_an_authorized_call_are_not_charged_twice)
     contains(ask(engine, loop, world.other, call_event_of("u-1", "s1")), "{\"accepted\":0,\"duplicates\":1");
     contains(ask(engine, loop, world.other, call_event_of("u-2", "s2")), "{\"accepted\":1");
     contains(ask(engine, loop, world.other, call_event_of("u-2", "s2")), "{\"accepted\":0,\"duplicates\":1");
+    end();
+}
+
+/* Somebody has the wallet in one transaction after the other: 20 ms each, at once the next. */
+struct hog {
+    pthread_t thread;
+    struct tg_id company;
+    atomic_bool ends;
+    int n;
+};
+
+static void *hog_main(void *arg)
+{
+    struct hog *hog = arg;
+    struct tg_sqlconn *conn = tg_sqlconn_new(&world.url);
+    struct tg_err err;
+    for (; !hog->ends; hog->n++) {
+        if (tg_sqlconn_begin(conn, &err) != 0 ||
+            tg_sqlconn_query(conn, "SELECT id FROM wallets WHERE company_id = ? FOR UPDATE", &TG_DBVAL_ID(hog->company),
+                             1, NULL, &err) != 0)
+            abort();
+        services_sleep_ms(20);
+        tg_sqlconn_rollback(conn);
+    }
+    tg_sqlconn_free(&conn);
+    return NULL;
+}
+
+TEST(a_wallet_that_somebody_has_again_and_again_is_waited_for_and_nobody_else_waits)
+{
+    struct hog hog = {.company = world.client};
+    begin();
+    fund(world.client, "10");
+    fund(world.other, "10");
+    pthread_create(&hog.thread, NULL, hog_main, &hog);
+    services_sleep_ms(50);
+    uint64_t slowest_us = 0;
+    for (int i = 0; i < 10; i++) {
+        struct asked a;
+        char id[16];
+        snprintf(id, sizeof(id), "hog-%d", i);
+        const uint64_t began_us = tg_clock_mono_us();
+        submit_authorize(&a, world.client, NULL, id, "+442079460000");
+        contains(authorize(world.other, id, "+442079460000"), "\"allow\"");
+        const uint64_t other_us = tg_clock_mono_us() - began_us;
+        slowest_us = other_us > slowest_us ? other_us : slowest_us;
+        asked_wait(&a);
+        contains(a.answer, "\"allow\"");
+        ok(tg_clock_mono_us() - began_us < 1000000, "took %llu us",
+           (unsigned long long)(tg_clock_mono_us() - began_us));
+    }
+    hog.ends = true;
+    pthread_join(hog.thread, NULL);
+    ok(hog.n > 5, "there was somebody");
+    ok(slowest_us < 500000, "the other took %llu us", (unsigned long long)slowest_us);
+    ok(tg_engine_stats_get(engine).deferred > 0, "deferred");
+    end();
+}
+
+TEST(a_wallet_that_is_locked_for_long_holds_up_no_other_that_had_to_wait)
+{
+    struct asked stuck, a;
+    struct hog hog = {.company = world.other};
+    begin();
+    fund(world.client, "10");
+    fund(world.other, "10");
+    lock_wallet(world.client);
+    submit_authorize(&stuck, world.client, NULL, "stuck", "+442079460000");
+    services_sleep_ms(100); /* now it is waited for */
+    pthread_create(&hog.thread, NULL, hog_main, &hog);
+    services_sleep_ms(50);
+    const uint64_t began_us = tg_clock_mono_us();
+    submit_authorize(&a, world.other, NULL, "behind", "+442079460000");
+    asked_wait(&a);
+    contains(a.answer, "\"allow\"");
+    ok(tg_clock_mono_us() - began_us < 3000000, "took %llu us", (unsigned long long)(tg_clock_mono_us() - began_us));
+    ok(!stuck.is_done, "still stuck");
+    hog.ends = true;
+    pthread_join(hog.thread, NULL);
+    unlock_wallet();
+    asked_wait(&stuck);
+    contains(stuck.answer, "\"allow\"");
     end();
 }
 

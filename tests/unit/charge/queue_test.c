@@ -93,6 +93,30 @@ TEST(calls_go_before_usage_and_usage_gets_its_turn)
     tg_queue_free(&queue);
 }
 
+TEST(one_company_alone_is_each_in_turn)
+{
+    struct tg_queue *queue = tg_queue_new();
+    struct tg_queued *out[100];
+    uint64_t next_us;
+    n_items = 0;
+    for (int i = 0; i < 3; i++) {
+        add_of(queue, TG_OP_RENEW, 'a', 4, NULL);
+        add_of(queue, TG_OP_RENEW, 'b', 4, NULL);
+        add(queue, 'u', 40, NULL);
+    }
+    static const struct {
+        char company;
+        size_t n;
+    } turns[] = {{'a', 3}, {'u', 2}, {'b', 3}, {'u', 1}};
+    for (size_t i = 0; i < 4; i++) {
+        is_int(tg_queue_take_company(queue, 0, 80, out, 100, &next_us), turns[i].n);
+        is_int(out[0]->item.op->caller_company.bytes[0], turns[i].company);
+    }
+    ok(tg_queue_is_empty(queue), "empty");
+    is_int(tg_queue_take_company(queue, 0, 80, out, 100, &next_us), 0);
+    tg_queue_free(&queue);
+}
+
 TEST(one_key_of_a_company_is_in_a_batch_once)
 {
     struct tg_queue *queue = tg_queue_new();

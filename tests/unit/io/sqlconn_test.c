@@ -200,6 +200,25 @@ TEST(errors_of_statements_have_the_code_the_header_says)
     tg_sqlconn_free(&conn);
 }
 
+TEST(a_lock_that_is_waited_for_in_vain_is_a_conflict_and_the_connection_goes_on)
+{
+    struct tg_sqlconn *conn = fresh_conn(), *other = fresh_conn();
+    struct tg_err err = {0};
+    run_ok(conn, "CREATE OR REPLACE TABLE locked (a INT PRIMARY KEY); INSERT INTO locked VALUES (1), (2)");
+    is_int(tg_sqlconn_begin(other, &err), 0);
+    is_int(tg_sqlconn_query(other, "SELECT a FROM locked WHERE a = 2 FOR UPDATE", NULL, 0, NULL, &err), 0);
+    is_int(tg_sqlconn_begin(conn, &err), 0);
+    /* the first row has been sent when the second is waited for */
+    is_int(tg_sqlconn_query(conn, "SELECT a FROM locked FOR UPDATE WAIT 0", NULL, 0, NULL, &err), -1);
+    is_int(err.code, TG_ERR_CONFLICT);
+    is_int(err.native, 1205);
+    is_int(query_int(conn, "SELECT COUNT(*) FROM locked"), 2);
+    tg_sqlconn_rollback(conn);
+    tg_sqlconn_rollback(other);
+    tg_sqlconn_free(&conn);
+    tg_sqlconn_free(&other);
+}
+
 TEST(the_session_is_set_up_as_the_header_promises)
 {
     struct tg_sqlconn *conn = fresh_conn();
