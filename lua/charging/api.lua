@@ -113,6 +113,11 @@ return openapi.section("charging", "Usage", {
         arithmetic = shapes.list(shapes.text),
         agrees = v.described(shapes.flag, "whether computing it again gives the same figures"), total = money_or_null,
         corrections = v.described(shapes.list(correction), "the oldest first; the last holds"),
+        used_before = v.described(v.or_null(v.object({
+          month = v.or_null(shapes.text), charged_seconds = v.or_null(shapes.count),
+          free_seconds = shapes.list(v.object({ allowance = shapes.id("alw"), seconds = shapes.count })),
+          meters = v.or_null(shapes.object),
+        })), "tiers, memories of prices and free seconds as the event met them; null: its price depends on none"),
         replayed = v.described(
           v.object({
             status = v.or_null(statuses), total = money_or_null, same = v.or_null(shapes.flag),

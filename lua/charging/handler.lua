@@ -110,6 +110,21 @@ local function show_replay(replayed, currency)
   }
 end
 
+-- What the price depended on besides the event; null: on nothing.
+local function show_state(state)
+  if not state then
+    return tg.json.null
+  end
+  local free, period = tg.json.array({}), state.period
+  for i, bundle in ipairs(state.bundles or {}) do
+    free[i] = { allowance = bundle.id, seconds = bundle.remaining_s }
+  end
+  return {
+    month = or_null(period and ("%04d-%02d"):format(period // 12, period % 12 + 1)),
+    charged_seconds = or_null(state.counter_s), free_seconds = free, meters = or_null(state.meters),
+  }
+end
+
 --- GET /v1/usage/{id}/explain
 function handler.explain(req)
   local id, err = v.path_id(req.params.id, "usg", "usage event")
@@ -127,6 +142,7 @@ function handler.explain(req)
     rate_deck = or_null(row.deck), rate_deck_version = or_null(row.deck_version),
     rates = show_all(found.rates, show.rate), lines = show_all(row.rating and row.rating.lines or {}, show_line),
     arithmetic = found.arithmetic, agrees = found.agrees, total = show.money(row.amount, row.currency),
+    used_before = show_state(row.rating and row.rating.state),
     replayed = show_replay(found.replayed, row.currency), corrections = show_corrections.all(found.corrections),
   }
 end

@@ -95,6 +95,8 @@ change "{\"rate_deck\": \"$deck\", \"pricing\": {\"tiers\": [{\"up_to_s\": 6000,
 usage t-1 2026-07-15T10:00:00Z 5950
 usage t-2 2026-07-15T11:00:00Z 100
 is "$(explained t-2)" '["0.075","0.075",true,true]' "a call over a tier is split where earlier usage says"
+explained t-2 >/dev/null
+is "$(json .used_before)" '{"charged_seconds":5950,"free_seconds":[],"meters":null,"month":"2026-07"}' "and says which"
 usage t-3 2026-07-31T22:00:00Z 60
 is "$(explained t-3)" '["0.06","0.06",true,true]' "August begins at ten in the evening by UTC"
 usage t-4 2026-07-31T21:59:59Z 60
@@ -121,6 +123,8 @@ is "$(amount) $(left)" '"0" 30' "what a call did not use is there again"
 settle_call f-2 90 "$beta"
 is "$(amount) $(left)" '"0.022" 0' "and used by another"
 is "$(explained f-2 "$beta")" '["0.022","0.022",true,true]' "which is explained with what there was"
+explained f-2 "$beta" >/dev/null
+is "$(json '.used_before.free_seconds == [{allowance: "'"$allowance"'", seconds: 70}]')" true "of which seventy seconds were left"
 api GET "/v1/allowances?company=$beta"
 is "$(json '[.data[].remaining_seconds]')" '[0]' "the list says what is left"
 key_of_beta=$(post /v1/api-keys "{\"name\": \"own\", \"company\": \"$beta\", \"permissions\": [\"allowances:*\"]}" && field .key)

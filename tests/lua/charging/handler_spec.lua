@@ -120,6 +120,7 @@ describe("requests about usage", function()
     assert.equal(8, body.lines[1].row)
     assert.equal("seconds 0 to 120 at 0.012 a minute (prefix 1): 120 × 0.012 ÷ 60 = 0.024", body.arithmetic[1])
     assert.is_true(body.agrees)
+    assert.equal(tg.json.null, body.used_before)
     assert.same({ amount = "0.024", currency = "USD" }, body.total)
   end)
 
