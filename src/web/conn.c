@@ -236,7 +236,8 @@ void tg_conn_stop_accepting(struct tg_web_thread *thread)
     for (size_t i = 0; i < thread->n_acceptors; i++) {
         if (thread->acceptors[i].sock == NULL)
             continue;
-        on_acceptable(thread->acceptors[i].sock, NULL); /* who was let in by the kernel is served */
+        if (thread->app != NULL) /* the first generation may have been refused */
+            on_acceptable(thread->acceptors[i].sock, NULL); /* who was let in by the kernel is served */
         h2o_socket_close(thread->acceptors[i].sock);
         thread->acceptors[i].sock = NULL;
     }

@@ -136,4 +136,27 @@ is $? 1 "a broken certificate is refused: $(cut -c1-120 "$dir/refused")"
 is "$(fingerprint)" "$good" "and the old one goes on"
 stop_server
 is "$server_code" 0 "the server ends with 0"
+
+# --- a release that is broken at the start: who has come meanwhile finds a closed door, not a dead process
+rm "$dir/tls.crt" && write_tls
+sed -i '1i for _ = 1, 100000000 do end error("no")' "$lua_dir/charging/handler.lua"
+"$TOLLGATE" serve --conf "$dir/h2o.conf" >>"$dir/server.out" 2>>"$dir/server.log" </dev/null &
+server_pid=$!
+python3 -c '
+import socket, sys, time
+until = time.time() + 20
+while time.time() < until:
+    try:
+        early = socket.create_connection(("127.0.0.1", int(sys.argv[1])), 20)
+        early.sendall(b"GET /v1/hello HTTP/1.1\r\nHost: a\r\n\r\n")
+        print("connected", early.recv(100))
+        break
+    except ConnectionRefusedError:
+        time.sleep(0.001)
+    except ConnectionResetError:
+        print("connected", "reset")
+        break' "$port" >"$dir/early"
+wait "$server_pid"
+is "$? $(cut -c1-9 "$dir/early")" "1 connected" "a server whose first release is refused says so and ends"
+server_pid=
 done_testing
