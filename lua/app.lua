@@ -115,6 +115,7 @@ return {
     { method = "POST", path = "/v1/usage", operation = charging.ingest, permission = "usage:write",
       body_max = 8 * MIB, bulk = true, audit = "each event is a row of its own" },
     { method = "GET", path = "/v1/usage", operation = charging.usage, permission = "usage:read" },
+    { method = "GET", path = "/v1/usage/export", operation = charging.usage_export, permission = "usage:read" },
     { method = "GET", path = "/v1/usage/summary", operation = charging.usage_summary, permission = "usage:read" },
     { method = "POST", path = "/v1/usage/{id}/corrections", operation = corrections.correct_usage,
       permission = "calls:correct", step_up = true },

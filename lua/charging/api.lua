@@ -92,6 +92,13 @@ return openapi.section("charging", "Usage", {
     example = { body = { example_event } },
   },
   usage = { summary = "List usage", query = schema.usage_list, answers = { [200] = shapes.page(usage) } },
+  usage_export = {
+    summary = "Usage as CSV or JSON lines",
+    description = "All that the filters let through, however much that is: it is sent while it is read. An answer "
+      .. "without its proper end has failed on the way. With `limit` a page of so many: `Next-Cursor` of the answer is "
+      .. "the `cursor` of the next.",
+    query = schema.usage_export, answers = { [200] = { { type = "application/jsonl" }, { type = "text/csv" } } },
+  },
   usage_summary = {
     summary = "Totals of usage, exact to the last digit",
     query = schema.usage_summary,

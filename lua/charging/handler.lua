@@ -1,4 +1,5 @@
 --- Requests about usage.
+local export = require("core.export")
 local page = require("core.page")
 local request = require("core.request")
 local schema = require("charging.schema")
@@ -84,6 +85,20 @@ function handler.usage(req)
     body.next_cursor = page.encode(stopped_at)
   end
   return 200, body
+end
+
+local EXPORT <const> = {
+  name = "usage", rows = service.usage_list, show = show_usage, key = usage_key,
+  columns = {
+    "id", "company", "source", "event_id", "meter", "event_time", "received_at", "quantity", "call_id", "status",
+    "reason", "billed_seconds", "amount.amount", "amount.currency", "provider_cost.amount", "provider_cost.currency",
+    "rate_deck", "rate_deck_version", "entry", "properties",
+  },
+}
+
+--- GET /v1/usage/export
+function handler.usage_export(req)
+  return export.answer(req, schema.usage_export, { "co", "time", "usg" }, EXPORT)
 end
 
 --- GET /v1/usage/summary

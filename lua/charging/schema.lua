@@ -1,4 +1,5 @@
 --- Shapes of the usage requests. Events themselves are parsed and checked in C (charge/usage.h).
+local export = require("core.export")
 local page = require("core.page")
 local v = require("core.validate")
 
@@ -12,7 +13,7 @@ local meter <const> = v.string({
 })
 local source <const> = v.string({ min = 1, max = 100 })
 
-schema.usage_list = page.query({
+local filters <const> = {
   company = v.optional(v.id("co")),
   meter = v.optional(meter),
   status = v.optional(v.enum(schema.STATUSES)),
@@ -20,7 +21,10 @@ schema.usage_list = page.query({
   event_id = v.optional(v.string({ min = 1, max = 200 })),
   from = v.optional(v.time()),
   to = v.optional(v.time()),
-})
+}
+
+schema.usage_list = page.query(filters)
+schema.usage_export = export.query(filters)
 
 schema.usage_summary = {
   company = v.optional(v.id("co")),

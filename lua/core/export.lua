@@ -43,7 +43,11 @@ function lines.csv(rows, what, is_first)
   for _, row in ipairs(rows) do
     local shown, cells = what.show(row), {}
     for i, name in ipairs(what.columns) do
-      cells[i] = cell(shown[name])
+      local value = shown
+      for part in name:gmatch("[^.]+") do
+        value = type(value) == "table" and value[part] or nil
+      end
+      cells[i] = cell(value)
     end
     out[#out + 1] = table.concat(cells, ",") .. "\r\n"
   end
@@ -59,14 +63,13 @@ function lines.jsonl(rows, what)
 end
 
 local function one_page(query, limit, what, headers)
-  local rows, err = what.rows(query)
+  local rows, err, stopped_at = what.rows(query)
   if not rows then
     return nil, err
   end
-  if #rows > limit then
-    headers["next-cursor"] = page.encode(what.key(rows[limit]))
-    rows[limit + 1] = nil
-  end
+  local after <const> = #rows > limit and what.key(rows[limit]) or stopped_at
+  headers["next-cursor"] = after and page.encode(after)
+  rows[limit + 1] = nil
   return 200, lines[query.format](rows, what, true), headers
 end
 
@@ -74,24 +77,25 @@ local function everything(req, query, what, headers)
   local is_first = true
   query.limit = PAGE
   repeat
-    local rows, err = what.rows(query)
+    local rows, err, stopped_at = what.rows(query)
     if not rows then
       return nil, err
     end
+    local is_whole <const> = #rows == PAGE
     local written
     written, err = req:write(lines[query.format](rows, what, is_first), headers)
     if not written then
       return nil, err
     end
-    is_first, query.after = false, rows[1] and what.key(rows[#rows])
-  until #rows < PAGE or req.method == "HEAD"
+    is_first, query.after = false, is_whole and what.key(rows[PAGE]) or stopped_at
+  until not query.after or req.method == "HEAD"
   return 200, nil, headers
 end
 
 ---@class export.What
 ---@field name string  of the file
----@field columns string[]  of the CSV, by the names that `show` gives
----@field rows fun(query: table): table[]?, table?
+---@field columns string[]  of the CSV, by the names that `show` gives: "id", "amount.currency"
+---@field rows fun(query: table): table[]?, table?, table?  the third: where it stopped looking before the page was full
 ---@field show fun(row: table): table
 ---@field key fun(row: table): table  of a cursor
 

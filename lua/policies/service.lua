@@ -113,15 +113,27 @@ local function other_company(value, own, depth)
   end
 end
 
--- What came, decoded; nil: no data that could name anything (a CSV file). A line of NDJSON is a value.
+-- Lines, each a value; or one value over several lines. What is neither nobody here could look into.
+local function lines_of(text)
+  local lines = {}
+  for line in text:gmatch("[^\r\n]+") do
+    local value = tg.json.decode(line)
+    if value == nil then
+      value = tg.json.decode(text)
+      return value ~= nil and { value } or nil, not value and {
+        code = "input", status = 400, type = "malformed_json", detail = "a line of the body is not JSON",
+      } or nil
+    end
+    lines[#lines + 1] = value
+  end
+  return lines
+end
+
+-- What came, decoded; nil: no data that could name anything (a CSV file).
 local function data_of(req, bodies)
   for _, shape in ipairs(bodies) do
     if shape.type == "application/x-ndjson" and (req:header("content-type") or ""):find(shape.type, 1, true) then
-      local lines = {}
-      for line in req.body:gmatch("[^\r\n]+") do
-        lines[#lines + 1] = tg.json.decode(line) -- what is no JSON is refused later
-      end
-      return lines
+      return lines_of(req.body)
     end
   end
   for _, shape in ipairs(bodies) do
@@ -194,6 +206,30 @@ local function check(route, req, is_free)
     end
   end
   local reason, err = ask(by, what)
+  if reason == "" then
+    return true
+  end
+  return nil, reason and denial(reason) or err
+end
+
+--- May whoever asks do by themselves what they approve for somebody else?
+---@param req table
+---@param what {permission: string, company: string, input: table}
+---@return true? may, table? err
+function service.check_deciding(req, what)
+  local by <const> = req.policy and carried.unpack(req.policy) or {}
+  if not by.policy then
+    return true
+  end
+  local wish <const> = {
+    actor = req.principal.actor, session = req.principal.session, company = what.company,
+    permission = what.permission,
+  }
+  local looked, err = amount_of(what.input, "amount", wish)
+  local reason
+  if looked then
+    reason, err = ask(by, wish)
+  end
   if reason == "" then
     return true
   end

@@ -51,6 +51,18 @@ curl -s -H "$auth" --http2-prior-knowledge "$url?company=$small&action=usage.ing
 is "$lines" 2000 "HTTP/2 has all of it"
 is "$(curl -s -I -o /dev/null -w '%{http_code} %{content_type}' -H "$auth" "$url?company=$big")" "200 application/jsonl" "HEAD has the head"
 
+# --- usage, of several companies
+post /v1/usage "[$(event here), $(event there "{company: \"$small\"}"), $(event far "{company: \"$big\"}")]"
+api GET '/v1/usage/export?format=csv'
+is "$status $content_type $(tail -n +2 "$dir/body" | cut -d, -f4 | sort | tr '\n' ' ')" "200 text/csv; charset=utf-8 far here there " "usage leaves as CSV, own and below"
+is "$(head -n 1 "$dir/body" | cut -d, -f12-14)" "billed_seconds,amount.amount,amount.currency" "with the amounts apart from their currencies"
+api GET "/v1/usage/export?company=$small"
+is "$(jq -r .event_id "$dir/body")" there "or as JSON, filtered as the list is"
+api GET '/v1/usage/export?limit=2'
+next=$(header next-cursor) n_first=$(wc -l <"$dir/body")
+api GET "/v1/usage/export?limit=2&cursor=$next"
+is "$n_first $(wc -l <"$dir/body") $(header next-cursor)" "2 1 " "or page by page"
+
 # --- who is slow, and who leaves
 "${counted[@]}" --limit-rate 20k &
 slow=$!

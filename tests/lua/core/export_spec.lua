@@ -69,6 +69,19 @@ describe("an export", function()
     assert.equal("away", run({}).body.detail)
   end)
 
+  it("goes on where a list has stopped looking, although the page was not full", function()
+    local stops <const> = { { "x" }, { "y" } }
+    local rows_of <const> = what.rows
+    what.rows = function(query)
+      local rows, err = rows_of(query)
+      return rows, err, table.remove(stops, 1)
+    end
+    pages = { many(1, "a"), {}, many(2, "c") }
+    run({})
+    what.rows = rows_of
+    assert.same({ { limit = 250 }, { limit = 250, after = "x" }, { limit = 250, after = "y" } }, asked)
+  end)
+
   it("is one page with a limit, and says where the next begins", function()
     pages = { many(3, "a") }
     local answer = run({ limit = "2" })

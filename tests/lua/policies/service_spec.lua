@@ -114,6 +114,32 @@ describe("the guard", function()
     assert.equal(ids.child, asked.input.resource.company)
   end)
 
+  it("looks into what is on several lines, and takes nothing that it cannot look into", function()
+    local bodies <const> = { decimal, { type = "application/x-ndjson" } }
+    local usage <const> = { permission = "usage:write", api = { body = bodies } }
+    local headers <const> = { ["content-type"] = "application/x-ndjson" }
+    run({ own_only = { "*" } }, { text = ('[{"company":\n"%s"}]'):format(ids.child), headers = headers }, usage)
+    assert.equal(ids.child, asked.input.resource.company)
+    local status, err = run({ own_only = { "*" } }, { text = '{"a":1}\n{"company":', headers = headers }, usage)
+    assert.same({ nil, "malformed_json" }, { status, err.type })
+  end)
+
+  it("is before what somebody approves, too", function()
+    local req = script.request()
+    req.policy = carried.pack(ids.own, { amounts = {} }, {})
+    local what <const> = { permission = "wallets:write", company = ids.child, input = { amount = "70" } }
+    script.expect("company", { id = ids.child, currency = "USD" })
+    assert.is_true(service.check_deciding(req, what))
+    assert.same({ "70", "USD", ids.child }, {
+      asked.input.resource.amount, asked.input.resource.currency, asked.input.resource.company,
+    })
+    answer = { allow = false, reason = "amount_limit" }
+    script.expect("company", { id = ids.child, currency = "USD" })
+    assert.equal("policy_amount_limit", select(2, service.check_deciding(req, what)).type)
+    req.policy = nil
+    assert.is_true(service.check_deciding(req, what))
+  end)
+
   it("says why not", function()
     answer = { allow = false, reason = "hours" }
     local status, err = run({ hours = {} })
