@@ -48,6 +48,8 @@ return {
       permission = "companies:write" },
     { method = "POST", path = "/v1/api-keys", operation = identity.create_key, permission = "api_keys:write",
       step_up = true },
+    { method = "POST", path = "/v1/api-keys/{id}/rotate", operation = identity.rotate_key,
+      permission = "api_keys:write", step_up = true },
     { method = "GET", path = "/v1/api-keys", operation = identity.keys, permission = "api_keys:read" },
     { method = "DELETE", path = "/v1/api-keys/{id}", operation = identity.revoke_key, permission = "api_keys:write" },
 

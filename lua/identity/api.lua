@@ -104,6 +104,14 @@ return openapi.section("identity", "Companies and keys", {
     once = true,
     example = { body = { name = "gateway 1", permissions = { "usage:write" } } },
   },
+  rotate_key = {
+    summary = "Replace an API key",
+    description = "The new one has the same name, company and permissions, and is shown in the first answer only. The "
+      .. "old one goes on for `overlap_seconds`, or until it would have ended before.",
+    ids = { id = "key" }, body = schema.key_rotate, answers = { [201] = with_text() },
+    refusals = { [409] = "The key is over" }, once = true,
+    example = { body = { overlap_seconds = 3600 } },
+  },
   keys = { summary = "List API keys", query = schema.key_list, answers = { [200] = shapes.counted_page(key) } },
   revoke_key = { summary = "Revoke an API key", ids = { id = "key" }, answers = { [204] = false } },
 })

@@ -237,6 +237,36 @@ function handler.create_key(req)
   end)
 end
 
+--- POST /v1/api-keys/{id}/rotate: as for a new key, its text is in this one answer.
+function handler.rotate_key(req)
+  local id, err = v.path_id(req.params.id, "key", "API key")
+  local old, input
+  if id then
+    old, err = service.key(id)
+  end
+  if old then
+    input, err = request.body(req, schema.key_rotate)
+  end
+  if not input then
+    return nil, err
+  end
+  return operations.once(req, "POST /v1/api-keys/" .. id .. "/rotate", function(record)
+    local held, failed = held_by_person(req.principal.actor, old.company)
+    if failed then
+      return nil, failed
+    end
+    local row, text = service.rotate_key(old, input, req.principal, function(tx, made)
+      return record(tx, 201, show_key(made))
+    end, held)
+    if not row then
+      return nil, text
+    end
+    local body = show_key(row)
+    body.key = text
+    return 201, body, { ["cache-control"] = "no-store" }
+  end)
+end
+
 --- GET /v1/api-keys
 function handler.keys(req)
   local query, limit = request.list(req, schema.key_list, { "key" })

@@ -182,6 +182,14 @@ schema.key_create = v.object({
   expires_at = v.optional(v.time()),
 })
 
+local OVERLAP_MAX <const> = 30 * 86400
+
+--- How long the key that is replaced goes on, and when the new one ends: as the old one would have, if not said.
+schema.key_rotate = v.object({
+  overlap_seconds = v.optional(v.described(v.integer(0, OVERLAP_MAX), "a day, if not given")),
+  expires_at = v.optional(v.time()),
+})
+
 schema.key_list = page.sorted({ company = v.optional(v.id("co")) })
 
 return schema

@@ -19,6 +19,7 @@ local service = {}
 local OWN_FIELDS <const> = { name = true, country = true, settings = true } -- what a company may change of itself
 local DEPTH_MAX <const> = 20 -- a company has a row in the tree for each company above it
 local TOUCH_AFTER_US <const> = 300 * 1000000 -- last_used_at is written no more often
+local OVERLAP_S <const> = 86400 -- of a key and the one that replaces it
 local REFUSED <const> = {
   code = "denied", status = 401, type = "unauthorized", detail = "This API key is not known, or no longer valid.",
 }
@@ -368,8 +369,17 @@ local function check_giver(wanted, expires_at, actor, held)
   return true
 end
 
-local function insert_key(key, record)
+local KEY_OVER <const> = errors.conflict("key_over", "The key was revoked or has expired: make a new one.")
+
+---@param replaced {id: string, until_us: integer}? a key that ends then
+local function insert_key(key, record, replaced)
   return tg.db.transaction(function(tx)
+    if replaced then
+      local n, failed = store.expire_key(tx, replaced.id, replaced.until_us, key.now)
+      if n ~= 1 then
+        return nil, failed or KEY_OVER
+      end
+    end
     local inserted, err = store.insert_key(tx, key)
     if inserted == 0 then
       return nil, errors.input("/company", "is not a company of yours")
@@ -377,8 +387,12 @@ local function insert_key(key, record)
     if not inserted then
       return nil, err
     end
-    local made = { name = key.name, company = key.company, permissions = key.permissions, expires_at = key.expires_at }
-    local recorded = audit.recorder({ action = "identity.create_key", after = made }, record)
+    local made = {
+      name = key.name, company = key.company, permissions = key.permissions, expires_at = key.expires_at,
+      replaces = replaced and replaced.id, until_us = replaced and replaced.until_us,
+    }
+    local action <const> = replaced and "identity.rotate_key" or "identity.create_key"
+    local recorded = audit.recorder({ action = action, after = made }, record)
     return operations.finish(tx, recorded, store.key(key.id, tx))
   end)
 end
@@ -406,6 +420,37 @@ function service.create_key(input, principal, record, held)
   if not row then
     return nil, failed
   end
+  return row, made.text
+end
+
+--- Makes a key that takes the place of another: the same name, company and permissions. The other goes on for a while,
+-- so that nothing stands still while the new one is brought to where it is used.
+---@param input {overlap_seconds: integer?, expires_at: integer?}
+---@param record fun(tx: table, row: table): any, table?
+---@param old table of service.key
+---@param held string[]? what a person may do in the key's company; nil: a key asks
+---@return table? key the row
+---@return string|table text_or_err as of create_key
+function service.rotate_key(old, input, principal, record, held)
+  local now <const> = tg.time.now()
+  local expires_at <const> = input.expires_at or old.expires_at
+  local covered, err = check_giver(old.permissions, expires_at, principal.actor, held)
+  if not covered then
+    return nil, err
+  elseif old.revoked_at or (old.expires_at and old.expires_at <= now) then
+    return nil, KEY_OVER
+  elseif expires_at and expires_at <= now then
+    return nil, errors.input("/expires_at", "must be in the future")
+  end
+  local made = token.new("key")
+  local row, failed = insert_key({
+    company = old.company, id = made.id, name = old.name, hash = made.hash, permissions = old.permissions,
+    expires_at = expires_at, now = now, maker = principal.actor,
+  }, record, { id = old.id, until_us = now + (input.overlap_seconds or OVERLAP_S) * 1000000 })
+  if not row then
+    return nil, failed
+  end
+  hint.rights_changed()
   return row, made.text
 end
 

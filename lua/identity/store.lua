@@ -99,6 +99,10 @@ local sql <const> = tg.db.declare({
     INSERT INTO api_keys (company_id, id, name, secret_hash, permissions, created_at, expires_at, created_by)
     SELECT t.descendant_id, {id:id}, {name}, {hash:hex}, {permissions:json}, {now:time}, {expires_at:time}, {maker}
       FROM company_tree t WHERE t.ancestor_id = {scope} AND t.descendant_id = {company:id}]],
+  expire_key = [[
+    UPDATE api_keys k JOIN company_tree t ON t.ancestor_id = {scope} AND t.descendant_id = k.company_id
+       SET k.expires_at = LEAST(COALESCE(k.expires_at, {at:time}), {at:time})
+     WHERE k.id = {id:id} AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > {now:time})]],
   revoke_key = [[
     UPDATE api_keys k JOIN company_tree t ON t.ancestor_id = {scope} AND t.descendant_id = k.company_id
        SET k.revoked_at = {now:time} WHERE k.id = {id:id} AND k.revoked_at IS NULL]],
@@ -237,6 +241,12 @@ end
 ---@return table? err
 function store.insert_key(tx, key)
   return tx:execute(sql.insert_key, key)
+end
+
+--- Lets a living key end at an instant, unless it ends before.
+---@return integer? changed 0 when it is over, table? err
+function store.expire_key(tx, id, at, now)
+  return tx:execute(sql.expire_key, { id = id, at = at, now = now })
 end
 
 ---@return integer? changed 0 when it was revoked before, table? err

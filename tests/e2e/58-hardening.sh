@@ -87,4 +87,39 @@ key=$other api GET /v1/me
 is "$status" 401 "a session without it is over"
 key=$platform_key api GET /v1/companies
 is "$status" 200 "keys have no second factor, and need none"
+
+# --- a key that is replaced goes on for a while
+key=$platform_key
+post /v1/api-keys "{\"name\": \"gateway\", \"company\": \"$north\", \"permissions\": [\"usage:*\", \"api_keys:*\"]}"
+old=$(field .key) old_id=$(field .id)
+key=$old post "/v1/api-keys/$old_id/rotate" '{"overlap_seconds": 3}' -H 'Idempotency-Key: once'
+is "$status $(header cache-control) $(json '[.name, .company, .permissions, .expires_at]')" \
+    "201 no-store [\"gateway\",\"$north\",[\"usage:*\",\"api_keys:*\"],null]" "a key replaces itself by one that may do the same"
+new=$(field .key) new_id=$(field .id)
+key=$old post "/v1/api-keys/$old_id/rotate" '{"overlap_seconds": 3}' -H 'Idempotency-Key: once'
+is "$status $(field .id) $(json 'has("key")')" "201 $new_id false" "a repeat makes none, and shows nothing"
+for key in $old $new; do
+    api GET /v1/usage
+    is "$status" 200 "both work"
+done
+ended() { key=$old api GET /v1/usage && [ "$status" = 401 ]; }
+until_true 10 ended
+is "$status" 401 "then the old one does not"
+key=$new api GET /v1/usage
+is "$status" 200 "the new one does"
+key=$platform_key
+post "/v1/api-keys/$old_id/rotate" '{}'
+problem 409 key_over "what is over is not replaced"
+post "/v1/api-keys/$new_id/rotate" '{"overlap_seconds": 0}'
+newest=$(field .key) newest_id=$(field .id)
+key=$new api GET /v1/usage
+is "$status" 401 "without an overlap it is over at once"
+key=$newest api DELETE "/v1/api-keys/$newest_id"
+is "$status" 204 "and any key can end itself"
+key=$platform_key post /v1/api-keys '{"name": "small", "permissions": ["api_keys:write", "api_keys:read"]}'
+small=$(field .key)
+key=$platform_key post /v1/api-keys '{"name": "large"}'
+large_id=$(field .id)
+key=$small post "/v1/api-keys/$large_id/rotate" '{}'
+problem 403 denied "nobody gets a key by replacing one that may do more"
 done_testing
