@@ -28,6 +28,7 @@ struct tg_batch *tg_batch_new(struct tg_sqlconn *conn, struct tg_deckstore *deck
     b->decks = decks;
     b->pins = pins;
     b->plans = tg_planstore_new();
+    b->plans_of_today = tg_plancache_new();
     b->states = tg_ratestates_new();
     b->get_rules = rules;
     b->rules_arg = rules_arg;
@@ -76,6 +77,7 @@ void tg_batch_free(struct tg_batch **batch)
     reset(b);
     tg_credits_free(&b->credits);
     tg_planstore_free(&b->plans);
+    tg_plancache_free(&b->plans_of_today);
     tg_ratestates_free(&b->states);
     tg_keymap_deinit(&b->access);
     tg_keymap_deinit(&b->company_map);

@@ -7,6 +7,7 @@
 #include "charge/credits.h"
 #include "charge/keymap.h"
 #include "charge/levels.h"
+#include "charge/plancache.h"
 #include "charge/planstore.h"
 #include "charge/rate.h"
 #include "charge/ratestate.h"
@@ -31,8 +32,7 @@ struct tg_batch_company { /* a company that something in the batch is about */
     struct tg_id deck_id;
     uint32_t deck_version; /* 0: no deck */
     struct tg_rate_plan plan;
-    struct tg_id plan_id; /* tg_batch_plan_id() */
-    bool has_plan_id;
+    struct tg_id plan_id; /* of the plan: tg_planstore_id() */
     bool has_allowances; /* free seconds may exist */
     bool has_credits; /* says the wallet */
     bool has_expired; /* a credit, and was broken */
@@ -91,6 +91,7 @@ struct tg_batch {
     struct tg_deckstore *decks;
     struct tg_rulepins *pins;
     struct tg_planstore *plans;
+    struct tg_plancache *plans_of_today;
     struct tg_ratestates *states;
     tg_batch_rules_fn *get_rules;
     void *rules_arg;
@@ -177,8 +178,6 @@ int tg_batch_rules_of(struct tg_batch *b, struct tg_batch_call *call, struct tg_
 int tg_batch_read_states(struct tg_batch *b, struct tg_err *err_r) TG_MUST_CHECK;
 /* The month an event belongs to is that of this instant. */
 int64_t tg_batch_answered_at(const struct tg_usage_event *event);
-/* Of the company's parameters of today. */
-struct tg_id tg_batch_plan_id(struct tg_batch_company *company);
 /* Plans that the rows will name. */
 int tg_batch_write_prices(struct tg_batch *b, struct tg_err *err_r) TG_MUST_CHECK;
 

@@ -17,14 +17,6 @@ static const char gone_plan[] = "the parameters that the call began with cannot 
 static const char gone_deck[] = "the rate deck that the call began with cannot be loaded";
 static const char gone_rules[] = "the rules that the call began with cannot be loaded";
 
-struct tg_id tg_batch_plan_id(struct tg_batch_company *company)
-{
-    if (!company->has_plan_id)
-        company->plan_id = tg_planstore_id(&company->plan);
-    company->has_plan_id = true;
-    return company->plan_id;
-}
-
 /* --- calls that are there ----------------------------------------------------------------------------------------- */
 
 static struct tg_plankey key_of(const struct tg_batch_call *call)
@@ -32,9 +24,9 @@ static struct tg_plankey key_of(const struct tg_batch_call *call)
     return (struct tg_plankey){call->call.company, call->plan_id};
 }
 
-static bool has_plan_of_today(struct tg_batch *b, const struct tg_batch_call *call)
+static bool has_plan_of_today(const struct tg_batch *b, const struct tg_batch_call *call)
 {
-    return tg_id_equal(call->plan_id, tg_batch_plan_id(&b->companies[call->company]));
+    return tg_id_equal(call->plan_id, b->companies[call->company].plan_id);
 }
 
 static int load_plans(struct tg_batch *b, struct tg_err *err_r)
@@ -102,9 +94,9 @@ int tg_batch_pin_calls(struct tg_batch *b, struct tg_err *err_r)
 
 void tg_batch_price_new(struct tg_batch *b, struct tg_batch_call *call)
 {
-    struct tg_batch_company *company = &b->companies[call->company];
+    const struct tg_batch_company *company = &b->companies[call->company];
     call->plan = company->plan;
-    call->plan_id = tg_batch_plan_id(company);
+    call->plan_id = company->plan_id;
     memcpy(call->bundle, b->bundle, sizeof(call->bundle));
     call->deck_id = company->deck_id;
     call->deck_version = company->plan.deck == NULL ? 0 : company->deck_version;
@@ -202,8 +194,8 @@ int tg_batch_read_states(struct tg_batch *b, struct tg_err *err_r)
 
 static void want_plan(struct tg_batch *b, uint32_t index)
 {
-    struct tg_batch_company *company = &b->companies[index];
-    const struct tg_plankey key = {company->id, tg_batch_plan_id(company)};
+    const struct tg_batch_company *company = &b->companies[index];
+    const struct tg_plankey key = {company->id, company->plan_id};
     tg_planstore_want(b->plans, &key, &company->plan);
 }
 

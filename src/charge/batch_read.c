@@ -151,7 +151,8 @@ static int on_company(const struct tg_dbval *c, size_t n_cells, void *arg)
     company->id = id;
     assert(c[2].len == 3);
     memcpy(company->currency, c[2].bytes, 3);
-    tg_rate_plan_load(&company->plan, &c[2], &c[3], &c[4], &c[5]);
+    const struct tg_plan_columns columns = {&c[2], &c[3], &c[4], &c[5]};
+    tg_plancache_get(b->plans_of_today, id, &columns, &company->plan, &company->plan_id);
     tg_id_format(id, "co", company->plan.company);
     if (c[6].type != TG_DB_NULL && c[7].type != TG_DB_NULL && c[7].num > 0) {
         company->deck_id = tg_batch_id(&c[6]);

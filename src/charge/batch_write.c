@@ -26,16 +26,15 @@ static struct tg_dbval text_or_null(const char *text)
     return text == NULL ? TG_DBVAL_NULL : TG_DBVAL_STR(text);
 }
 
-static void bind_usage(struct tg_batch *b, const struct tg_batch_work *work, struct tg_dbval *v)
+static void bind_usage(const struct tg_batch *b, const struct tg_batch_work *work, struct tg_dbval *v)
 {
     const struct tg_usage_event *e = work->event;
-    struct tg_batch_company *company = &b->companies[work->company];
+    const struct tg_batch_company *company = &b->companies[work->company];
     const struct tg_batch_call *call = work->is_of_end ? &b->calls[work->call] : NULL; /* it has prices of its own */
     const uint8_t *bundle = call == NULL ? b->bundle : call->bundle;
     const struct tg_id *deck_id = call == NULL ? &company->deck_id : &call->deck_id;
     const uint32_t deck_version =
         call == NULL ? (company->plan.deck == NULL ? 0 : company->deck_version) : call->deck_version;
-    (void)tg_batch_plan_id(company);
     const struct tg_id *plan_id = call == NULL ? &company->plan_id : &call->plan_id;
     const struct tg_batch_entry *entry = &company->entries[call == NULL ? TG_BATCH_USAGE : TG_BATCH_CALLS];
     *v++ = TG_DBVAL_ID(company->id);
