@@ -14,9 +14,10 @@ etag.CHANGED = {
 
 --- The headers of an answer that shows the row.
 ---@param row {updated_at: integer}
+---@param also integer? a time of what is shown and is no edit: another answer, but not what If-Match minds
 ---@return table<string, string>
-function etag.headers(row)
-  return { etag = ('"%x"'):format(row.updated_at) }
+function etag.headers(row, also)
+  return { etag = also and ('"%x.%x"'):format(row.updated_at, also) or ('"%x"'):format(row.updated_at) }
 end
 
 --- The updated_at that the row must still have; nil: any. What is no ETag of ours fits nothing. A proxy that packs
@@ -28,7 +29,7 @@ function etag.expected(req)
   if text == nil or text == "*" then
     return nil
   end
-  local digits <const> = text:match('^"(%x+)"$') or text:match('^W/"(%x+)"$')
+  local digits <const> = text:gsub("^W/", ""):match('^"(%x+)%.?%x*"$')
   return digits and #digits <= 15 and math.tointeger(tonumber(digits, 16)) or NEVER
 end
 

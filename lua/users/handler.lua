@@ -36,6 +36,11 @@ local function show_user(row)
   return user
 end
 
+-- To sign in, or to be invited again, is no edit, but it is shown.
+local function tag_of(row)
+  return etag.headers(row, math.max(row.last_login_at or 0, row.invited_at or 0))
+end
+
 local function show_role(row)
   return {
     id = row.id, company = row.company, name = row.name, permissions = tg.json.array(row.permissions),
@@ -84,7 +89,7 @@ function handler.user(req)
   if not user then
     return nil, err
   end
-  return 200, show_user(user), etag.headers(user)
+  return 200, show_user(user), tag_of(user)
 end
 
 --- PATCH /v1/users/{id}
@@ -103,7 +108,7 @@ function handler.change_user(req)
   if not user then
     return nil, err
   end
-  return 200, show_user(user), etag.headers(user)
+  return 200, show_user(user), tag_of(user)
 end
 
 --- DELETE /v1/users/{id}/sessions

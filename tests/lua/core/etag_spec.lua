@@ -22,6 +22,28 @@ describe("an ETag", function()
     assert.is_true(etag.check(ROW, nil))
   end)
 
+  it("may name more than a state, and a change minds the state only", function()
+    local text <const> = etag.headers(ROW, 7).etag
+    assert.not_equal(etag.headers(ROW).etag, text)
+    assert.equal(ROW.updated_at, expected(text))
+  end)
+
+  it("that somebody has already spares them the rest", function()
+    local function ask(known, status)
+      return etag.conditional(function()
+        return status or 200, { a = 1 }, etag.headers(ROW)
+      end)(script.request({ headers = { ["if-none-match"] = known } }))
+    end
+    local tag <const> = etag.headers(ROW).etag
+    for _, known in ipairs({ tag, "W/" .. tag, '"1", ' .. tag, "*" }) do
+      local status, body, headers = ask(known)
+      assert.same({ 304, nil, tag }, { status, body, headers.etag })
+    end
+    assert.equal(200, (ask('"1"')))
+    assert.equal(200, (ask(nil)))
+    assert.equal(404, (ask(tag, 404)))
+  end)
+
   it("of another state, or of nothing, fits nothing", function()
     for _, text in ipairs({
       "", "x", '""', '"x"', '"1"', '"1", "2"', '"ffffffffffffffffffffffff"', '"0x12"',
