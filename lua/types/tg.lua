@@ -157,6 +157,13 @@ function tg.json.encode(value) end
 ---@return tg.Err? err  the detail says line and column
 function tg.json.decode(text) end
 
+--- The same for bodies of others, who compute with doubles: a fraction is rounded to 12 places, half to the even
+--- neighbour, and an integer beyond 64 bits is a decimal.
+---@param text string
+---@return any value
+---@return tg.Err? err
+function tg.json.decode_rounded(text) end
+
 --- Marks a table as a list and gives it back.
 ---@generic T: table
 ---@param list T

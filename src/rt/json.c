@@ -27,6 +27,7 @@ struct parser {
     const char *text, *at, *end;
     struct tg_err *err;
     int depth;
+    bool rounds; /* numbers to what a decimal can hold */
 };
 
 void tg_json_push_null(lua_State *L)
@@ -293,17 +294,33 @@ static bool scan_number(struct parser *p, struct number *n)
     return true;
 }
 
+static bool push_decimal(struct parser *p, const char *start, const struct number *n);
+
 static bool push_integer(struct parser *p, const char *start, const struct number *n)
 {
     uint64_t value = 0, limit = (uint64_t)INT64_MAX + n->negative;
     for (size_t i = 0; i < n->whole_len; i++) {
         unsigned digit = (unsigned)(n->whole[i] - '0');
         if (value > (limit - digit) / 10)
-            return refuse(p, start, "an integer beyond 64 bits");
+            return p->rounds ? push_decimal(p, start, n) : refuse(p, start, "an integer beyond 64 bits");
         value = value * 10 + digit;
     }
     lua_pushinteger(p->L, (lua_Integer)(n->negative ? 0 - value : value));
     return true;
+}
+
+/* To the even neighbour when digits[at…] is just half of the last place. */
+static int round_half_even(struct tg_decimal *d, bool negative, const char *digits, int at, int len, struct tg_err *err)
+{
+    const struct tg_decimal last_place = {negative ? -1 : 1};
+    bool is_more = false;
+    if (at < 0 || at >= len || digits[at] < '5')
+        return 0;
+    for (int i = at + 1; i < len; i++)
+        is_more = is_more || digits[i] != '0';
+    if (digits[at] == '5' && !is_more && (d->units & 1) == 0)
+        return 0;
+    return tg_decimal_add(*d, last_place, d, err);
 }
 
 /* Moves the point by the exponent and lets base/decimal judge the plain text. */
@@ -325,6 +342,7 @@ static bool push_decimal(struct parser *p, const char *start, const struct numbe
         return true;
     }
     int point = (int)n->whole_len + n->exponent; /* how many of the digits stand before the point */
+    int stop = p->rounds && point + TG_DECIMAL_PLACES < (int)len ? point + TG_DECIMAL_PLACES : (int)len;
     size_t first = 0;
     while (first < len && digits[first] == '0' && (int)first + 1 < point)
         first++;
@@ -334,9 +352,9 @@ static bool push_decimal(struct parser *p, const char *start, const struct numbe
         plain[out++] = '0';
     for (int i = (int)first; i < point; i++)
         plain[out++] = i < (int)len ? digits[i] : '0';
-    if (point < (int)len) {
+    if (point < stop) {
         plain[out++] = '.';
-        for (int i = point; i < (int)len; i++)
+        for (int i = point; i < stop; i++)
             plain[out++] = i < 0 ? '0' : digits[i];
         while (plain[out - 1] == '0')
             out--;
@@ -346,7 +364,8 @@ static bool push_decimal(struct parser *p, const char *start, const struct numbe
     assert(out < sizeof(plain));
     struct tg_decimal d;
     struct tg_err err;
-    if (tg_decimal_parse(plain, out, &d, &err) != 0)
+    if (tg_decimal_parse(plain, out, &d, &err) != 0 ||
+        round_half_even(&d, n->negative, digits, stop, (int)len, &err) != 0)
         return refuse(p, start, "a number with more than 12 places or 26 digits before the point");
     tg_num_push(p->L, d);
     return true;
@@ -468,10 +487,10 @@ static bool parse_value(struct parser *p)
     }
 }
 
-int tg_json_push(lua_State *L, const char *text, size_t len, struct tg_err *err_r)
+static int push(lua_State *L, const char *text, size_t len, bool rounds, struct tg_err *err_r)
 {
     int top = lua_gettop(L);
-    struct parser p = {.L = L, .text = text, .at = text, .end = text + len, .err = err_r};
+    struct parser p = {.L = L, .text = text, .at = text, .end = text + len, .err = err_r, .rounds = rounds};
     if (!lua_checkstack(L, 8))
         return tg_err_set(err_r, TG_ERR_BUSY, "no room on the Lua stack");
     skip_space(&p);
@@ -489,15 +508,19 @@ int tg_json_push(lua_State *L, const char *text, size_t len, struct tg_err *err_
     return 0;
 }
 
+int tg_json_push(lua_State *L, const char *text, size_t len, struct tg_err *err_r)
+{
+    return push(L, text, len, false, err_r);
+}
+
 /* --- the library -------------------------------------------------------------------------------------------------- */
 
-/* decode(text) → value | nil, err */
-static int l_decode(lua_State *L)
+static int decode(lua_State *L, bool rounds)
 {
     struct tg_err err;
     size_t len;
     const char *text = luaL_checklstring(L, 1, &len);
-    if (tg_json_push(L, text, len, &err) == 0)
+    if (push(L, text, len, rounds, &err) == 0)
         return 1;
     lua_pushnil(L);
     lua_createtable(L, 0, 2);
@@ -506,6 +529,18 @@ static int l_decode(lua_State *L)
     lua_pushstring(L, err.text);
     lua_setfield(L, -2, "detail");
     return 2;
+}
+
+/* decode(text) → value | nil, err */
+static int l_decode(lua_State *L)
+{
+    return decode(L, false);
+}
+
+/* decode_rounded(text) → value | nil, err: of somebody who computes with doubles */
+static int l_decode_rounded(lua_State *L)
+{
+    return decode(L, true);
 }
 
 /* encode(value) → text; what JSON cannot say is a bug and raises */
@@ -539,8 +574,9 @@ static int l_is_array(lua_State *L)
     return 1;
 }
 
-static const luaL_Reg library[] = {
-    {"decode", l_decode}, {"encode", l_encode}, {"array", l_array}, {"is_array", l_is_array}, {NULL, NULL}};
+static const luaL_Reg library[] = {{"decode", l_decode},     {"decode_rounded", l_decode_rounded},
+                                   {"encode", l_encode},     {"array", l_array},
+                                   {"is_array", l_is_array}, {NULL, NULL}};
 
 void tg_json_open(lua_State *L)
 {

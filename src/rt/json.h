@@ -4,6 +4,8 @@
  * integers stay 64-bit integers (beyond: an error that names the place); a fraction or exponent makes a decimal
  * (rt/num.h) when it has at most 12 places, else an error; null → tg.json.null; arrays are marked (a metatable;
  * tg.json.array{} marks), so that [] stays [].
+ * decode_rounded() is for bodies of others, who compute with doubles: there 0.0034999999999999996 becomes 0.0035, half to
+ * the even neighbour, and an integer beyond 64 bits a decimal.
  * Writing: marked tables (or those with only integer keys) are arrays, keys of objects are sorted; integers exact;
  * floats, holes and mixed tables refused; decimals as strings; {} is an object.
  */

@@ -42,6 +42,7 @@ fake.json = {
     return from_cjson(value)
   end,
 }
+fake.json.decode_rounded = fake.json.decode -- of doubles, here as there
 
 -- id: a prefix and 26 digits of Crockford base32 ---------------------------------------------------
 

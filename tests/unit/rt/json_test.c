@@ -219,6 +219,38 @@ TEST(Lua_values_are_written_or_refused_with_their_path)
     lua_close(L);
 }
 
+TEST(what_others_computed_with_doubles_is_rounded)
+{
+    static const struct {
+        const char *text, *expected;
+    } cases[] = {
+        {"0.0034999999999999996", "0.0035"},
+        {"1.2333333333333334", "1.233333333333"},
+        {"-0.0000000000015", "-0.000000000002"},
+        {"0.0000000000025", "0.000000000002"},
+        {"0.00000000000250000000000000001", "0.000000000003"},
+        {"0.9999999999999999", "1"},
+        {"9.7e-13", "0.000000000001"},
+        {"5e-13", "0"},
+        {"-4e-30", "0"},
+        {"1.5", "1.5"},
+        {"18446744073709551616", "18446744073709551616"},
+        {"1726000000000", "1726000000000"},
+        {"1e30", "a number with more than 12 places or 26 digits"},
+    };
+    lua_State *L = state();
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        char code[200];
+        tap_case("%s", cases[i].text);
+        snprintf(code, sizeof(code), "local v, err = json.decode_rounded('%s') return tostring(v or err.detail)",
+                 cases[i].text);
+        contains(run(L, code), cases[i].expected);
+    }
+    is_str(run(L, "return math.type(json.decode_rounded('[7]')[1])"), "integer");
+    is_str(run(L, "return tostring(json.decode('0.9999999999999999'))"), "nil");
+    lua_close(L);
+}
+
 TEST(many_keys_are_sorted_too)
 {
     lua_State *L = state();
