@@ -26,6 +26,7 @@ local rules = openapi.feature("rules")
 local sessions = openapi.feature("sessions")
 local totp = openapi.feature("totp")
 local users = openapi.feature("users")
+local voice = openapi.feature("voice")
 local wallets = openapi.feature("wallets")
 
 local MIB <const> = 1 << 20
@@ -113,6 +114,22 @@ return {
       permission = "calls:correct", step_up = true },
     { method = "GET", path = "/v1/calls", operation = calls.calls, permission = "calls:read" },
     { method = "GET", path = "/v1/calls/{call_id}", operation = calls.call, permission = "calls:read" },
+
+    { method = "POST", path = "/v1/voice-endpoints", operation = voice.create_endpoint,
+      permission = "voice_endpoints:write", step_up = true },
+    { method = "GET", path = "/v1/voice-endpoints", operation = voice.endpoints, permission = "voice_endpoints:read" },
+    { method = "GET", path = "/v1/voice-endpoints/{id}", operation = voice.endpoint,
+      permission = "voice_endpoints:read" },
+    { method = "PUT", path = "/v1/voice-endpoints/{id}", operation = voice.change_endpoint,
+      permission = "voice_endpoints:write" },
+    { method = "PUT", path = "/v1/voice-endpoints/{id}/secret", operation = voice.set_endpoint_secret,
+      permission = "voice_endpoints:write", step_up = true },
+    { method = "DELETE", path = "/v1/voice-endpoints/{id}", operation = voice.delete_endpoint,
+      permission = "voice_endpoints:write" },
+    { method = "POST", path = "/webhooks/vapi/{id}", operation = voice.vapi, body_max = 4 * MIB,
+      public = "Vapi proves itself with the secret of the endpoint", audit = CALL_IS_ITS_RECORD },
+    { method = "POST", path = "/webhooks/retell/{id}", operation = voice.retell, body_max = 4 * MIB,
+      public = "Retell signs with the secret of the endpoint", audit = CALL_IS_ITS_RECORD },
 
     { method = "POST", path = "/v1/usage", operation = charging.ingest, permission = "usage:write",
       body_max = 8 * MIB, bulk = true, audit = "each event is a row of its own" },

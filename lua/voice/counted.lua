@@ -1,0 +1,44 @@
+--- What a provider has counted of a call, in our meters.
+-- Pure. A part is {key = "voice.characters", quantity = decimal, cost = decimal?} with the cost in USD; of several
+-- parts of one meter there is one sum.
+local counted = {}
+
+local CURRENCY <const> = "USD"
+
+--- A number that is one, not below zero, as a decimal; else nil.
+---@return decimal?
+function counted.number(value)
+  if math.type(value) ~= "integer" and not tg.decimal.is_decimal(value) then
+    return nil
+  end
+  local number <const> = tg.decimal.new(value)
+  return tg.decimal.cmp(number, 0) >= 0 and number or nil
+end
+
+---@param parts {key: string, quantity: decimal, cost: decimal?}[]
+---@param meter_of fun(key: string): string?  nil: it is left out
+---@return {meter: string, quantity: string, provider_cost: {amount: string, currency: string}?}[]
+function counted.usage(parts, meter_of)
+  local list, places = {}, {}
+  for _, part in ipairs(parts) do
+    local meter <const> = meter_of(part.key)
+    local row = meter and places[meter]
+    if meter and not row then
+      row = { meter = meter, quantity = tg.decimal.new(0) }
+      places[meter], list[#list + 1] = row, row
+    end
+    if row then
+      row.quantity = row.quantity + part.quantity
+      row.cost = part.cost and (row.cost or tg.decimal.new(0)) + part.cost or row.cost
+    end
+  end
+  for i, row in ipairs(list) do
+    list[i] = {
+      meter = row.meter, quantity = tostring(row.quantity),
+      provider_cost = row.cost and { amount = tostring(row.cost), currency = CURRENCY },
+    }
+  end
+  return list
+end
+
+return counted
