@@ -11,6 +11,8 @@
 
 #define QUEUE_ROWS_MAX 100000
 #define BATCH_ROWS_MAX 5000
+#define FAST_ROWS_MAX 2000 /* of a batch in the fast lane: a call that comes meanwhile waits so long */
+#define BULK_ROWS 500 /* an operation of more is the slow lane's */
 #define CALL_ROWS 4 /* that an operation of a call writes, about */
 
 struct tg_engine {
@@ -35,6 +37,8 @@ struct tg_engine *tg_engine_new(const struct tg_dburl *url, struct tg_rulebook *
                                     .batch_rows_max = set->batch_rows_max == 0 ? BATCH_ROWS_MAX : set->batch_rows_max,
                                     .queued_rows = &engine->queued_rows};
     engine->slow = lane.slow = tg_lane_new(&lane);
+    if (lane.batch_rows_max > FAST_ROWS_MAX)
+        lane.batch_rows_max = FAST_ROWS_MAX;
     engine->fast = tg_lane_new(&lane);
     return engine;
 }
@@ -70,7 +74,7 @@ int tg_engine_submit(struct tg_engine *engine, struct tg_loop *loop, struct tg_o
                                 .arg = arg,
                                 .n_rows = n_rows,
                                 .submitted_us = tg_clock_mono_us()};
-        if (tg_lane_push(engine->fast, q))
+        if (tg_lane_push(n_rows > BULK_ROWS ? engine->slow : engine->fast, q))
             return 0;
         free(q);
     }

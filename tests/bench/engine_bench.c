@@ -1,8 +1,9 @@
 /* engine_bench - authorize and settle through the ledger engine alone: no HTTP, a private MariaDB, full durability.
  *
- *     engine_bench [companies [calls-at-a-time [seconds [renewals]]]]
+ *     engine_bench [companies [calls-at-a-time [seconds [renewals [events]]]]]
  *
- * From the root of the tree. Each of the calls at a time is authorized, renewed, settled and followed by another. Prints
+ * From the root of the tree. Each of the calls at a time is authorized, renewed, settled and followed by another; beside
+ * them a company uploads usage, so many events at a time. Prints
  * one line: pairs a second, what a pair costs, and how long an operation of each kind took (ms).
  */
 #include <stdio.h>
@@ -111,6 +112,51 @@ static double database_cpu_us(void)
     return (double)(user + system) * 1e6 / (double)sysconf(_SC_CLK_TCK);
 }
 
+/* --- uploads beside the calls ------------------------------------------------------------------------------------- */
+
+static struct {
+    struct tg_op op;
+    struct tg_id company;
+    int n_events;
+    uint64_t n;
+} upload;
+
+static void on_uploaded(struct tg_op *op, const struct tg_op_answer *answer, const struct tg_err *err, void *arg);
+
+static void submit_upload(void)
+{
+    struct tg_err err;
+    struct tg_strbuf body;
+    tg_strbuf_init(&body, TG_USAGE_BODY_MAX);
+    for (int i = 0; i < upload.n_events; i++) {
+        char id[40];
+        snprintf(id, sizeof(id), "up-%llu-%d", (unsigned long long)upload.n, i);
+        tg_strbuf_append_str(&body, call_event(id, NULL, "+12125550100", "61"));
+        tg_strbuf_append_char(&body, '\n');
+    }
+    upload.n++;
+    upload.op = (struct tg_op){.kind = TG_OP_USAGE,
+                               .caller_company = upload.company,
+                               .deadline_mono_us = tg_clock_mono_us() + 60000000};
+    if (tg_usage_parse(body.bytes, body.len, &upload.op.usage.batch, &err) != 0 ||
+        tg_engine_submit(engine, loop, &upload.op, on_uploaded, NULL, &err) != 0)
+        exit(1);
+    tg_strbuf_deinit(&body);
+    bench.n_live++;
+}
+
+static void on_uploaded(struct tg_op *op, const struct tg_op_answer *answer, const struct tg_err *err, void *arg)
+{
+    (void)answer;
+    (void)arg;
+    if (err != NULL)
+        exit(1);
+    tg_usage_batch_free(&op->usage.batch);
+    bench.n_live--;
+    if (tg_clock_mono_us() < bench.until_us)
+        submit_upload();
+}
+
 static int compare(const void *a, const void *b)
 {
     const uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
@@ -163,6 +209,10 @@ int main(int argc, char **argv)
         ones[i].index = i;
         submit(&ones[i], TG_OP_AUTHORIZE);
     }
+    upload.n_events = argc > 5 ? atoi(argv[5]) : 0;
+    upload.company = world.client;
+    if (upload.n_events > 0)
+        submit_upload();
     while (bench.n_live > 0)
         tg_loop_run_once(loop, 100);
     const double seconds = (double)(tg_clock_mono_us() - began_us) / 1e6;
@@ -176,6 +226,8 @@ int main(int argc, char **argv)
     print_kind(TG_OP_AUTHORIZE, "authorize");
     print_kind(TG_OP_RENEW, "renew");
     print_kind(TG_OP_SETTLE, "settle");
+    if (upload.n_events > 0)
+        printf(" beside %.0f events/s", (double)upload.n * upload.n_events / seconds);
     printf("\n");
     end();
     return 0;
