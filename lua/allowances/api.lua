@@ -17,7 +17,8 @@ return openapi.section("allowances", "Free seconds", {
   grant = {
     summary = "Grant free seconds",
     description = "By the company above, never by the one that calls. Billed seconds of its calls are free while they "
-      .. "last: by priority, then by what expires first. A call keeps those that its next minutes may need.",
+      .. "last: by priority, then by what expires first. A call keeps those that its next minutes may need. A company "
+      .. "has fifty at most with something left.",
     body = schema.allowance, answers = { [201] = allowance }, once = true,
     example = { body = { seconds = 6000, prefixes = { "44" }, note = "welcome" } },
   },

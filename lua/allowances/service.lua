@@ -7,6 +7,8 @@ local walk = require("core.walk")
 
 local service = {}
 
+local USABLE_MAX <const> = 50 -- each price of the company looks at all of them
+
 --- Whether the caller sells to the company: who pays does not give itself what is free.
 ---@return boolean? ok, table? err
 local function check_seller(id)
@@ -45,6 +47,13 @@ function service.grant(input, own, record)
     expires_at = input.expires_at and tg.time.format(input.expires_at),
   } }, record)
   return tg.db.transaction(function(tx)
+    local n, why = store.count_usable(tx, company, now)
+    if not n then
+      return nil, why
+    elseif n >= USABLE_MAX then
+      return nil, errors.conflict("too_many_allowances",
+        ("There are %d with something left already: grant more when one is used up."):format(n))
+    end
     local done, failed = store.insert(tx, allowance)
     local row
     if done then

@@ -18,6 +18,10 @@ local sql <const> = tg.db.declare({
      WHERE t.ancestor_id = {scope} AND ({after:id} IS NULL OR t.descendant_id > {after:id})
        AND (SELECT 1 FROM allowances a WHERE a.company_id = t.descendant_id LIMIT 1) = 1
      ORDER BY t.descendant_id LIMIT 1]],
+  count_usable = [[
+    SELECT COUNT(*) AS n FROM company_tree t STRAIGHT_JOIN allowances a ON a.company_id = t.descendant_id
+     WHERE t.ancestor_id = {scope} AND t.descendant_id = {company:id} AND a.remaining_s > 0
+       AND (a.expires_at IS NULL OR a.expires_at > {now:time})]],
   insert_allowance = [[
     INSERT INTO allowances (company_id, id, granted_s, remaining_s, priority, prefixes, starts_at, expires_at, note,
                             created_at)
@@ -48,6 +52,13 @@ end
 --- The first company after `after` that has any.
 function store.next_company_with_allowances(after)
   return tg.db.one(sql.next_company_with_allowances, { after = after })
+end
+
+--- How many of a company's have something left and are not over.
+---@return integer? n, table? err
+function store.count_usable(tx, company, now)
+  local row, err = tx:one(sql.count_usable, { company = company, now = now })
+  return row and row.n, err
 end
 
 ---@return integer? affected, table? err

@@ -25,32 +25,34 @@ int32_t tg_ratestate_period(const char *zone_name, int64_t at_us)
 
 /* --- answers ------------------------------------------------------------------------------------------------------ */
 
-static const json_t *bundle_of(const json_t *before, const char *id)
+/* What the answer leaves of a bundle; NULL: it does not say. */
+static const json_t *left_of(const json_t *bundle, const json_t *after)
 {
-    size_t i;
+    const char *id = json_string_value(json_object_get(bundle, "id"));
+    return id == NULL ? NULL : json_object_get(json_object_get(after, "bundles"), id);
+}
+
+static json_int_t remaining_of(const json_t *bundle)
+{
+    return json_integer_value(json_object_get(bundle, "remaining_s"));
+}
+
+static int check_bundles(const json_t *before, const json_t *after, struct tg_err *err_r)
+{
+    size_t i, n = 0;
     json_t *bundle;
     json_array_foreach(json_object_get(before, "bundles"), i, bundle)
     {
-        const char *its = json_string_value(json_object_get(bundle, "id"));
-        if (its != NULL && strcmp(its, id) == 0)
-            return bundle;
+        const json_t *left = left_of(bundle, after);
+        if (left == NULL)
+            continue;
+        n++;
+        if (!json_is_integer(left) || json_integer_value(left) < 0 || json_integer_value(left) > remaining_of(bundle))
+            return tg_err_set(err_r, TG_ERR_INPUT, "the allowance %.64s cannot have that left",
+                              json_string_value(json_object_get(bundle, "id")));
     }
-    return NULL;
-}
-
-static int check_bundles(const json_t *before, const json_t *left, struct tg_err *err_r)
-{
-    const char *id;
-    json_t *value;
-    json_object_foreach((json_t *)left, id, value)
-    {
-        const json_t *bundle = bundle_of(before, id);
-        if (bundle == NULL)
-            return tg_err_set(err_r, TG_ERR_INPUT, "there is no allowance %.64s", id);
-        if (!json_is_integer(value) || json_integer_value(value) < 0 ||
-            json_integer_value(value) > json_integer_value(json_object_get(bundle, "remaining_s")))
-            return tg_err_set(err_r, TG_ERR_INPUT, "the allowance %.64s cannot have that left", id);
-    }
+    if (n != json_object_size(json_object_get(after, "bundles")))
+        return tg_err_set(err_r, TG_ERR_INPUT, "it leaves something of an allowance that there is not");
     return 0;
 }
 
@@ -70,7 +72,7 @@ int tg_ratestate_check(const json_t *before, const json_t *after, struct tg_err 
         return tg_err_set(err_r, TG_ERR_INPUT, "counter_s is no number of seconds");
     if (meters != NULL && check_meters(meters, err_r) != 0)
         return -1;
-    return check_bundles(before, json_object_get(after, "bundles"), err_r);
+    return check_bundles(before, after, err_r);
 }
 
 json_t *tg_ratestate_read(lua_State *L, int idx, const json_t *before, struct tg_err *err_r)
@@ -124,16 +126,16 @@ static json_t *used_meters(const json_t *before, const json_t *after)
 
 static json_t *used_bundles(const json_t *before, const json_t *after)
 {
-    const char *id;
-    json_t *left, *used = NULL;
-    json_object_foreach(json_object_get(after, "bundles"), id, left)
+    size_t i;
+    json_t *bundle, *used = NULL;
+    json_array_foreach(json_object_get(before, "bundles"), i, bundle)
     {
-        const json_t *bundle = bundle_of(before, id);
-        if (json_integer_value(left) == json_integer_value(json_object_get(bundle, "remaining_s")))
+        const json_t *left = left_of(bundle, after);
+        if (left == NULL || json_integer_value(left) == remaining_of(bundle))
             continue;
         if (used == NULL)
             used = json_array();
-        json_array_append(used, (json_t *)bundle);
+        json_array_append(used, bundle);
     }
     return used;
 }
@@ -241,13 +243,14 @@ static json_t *taken_of_memory(const json_t *before, const json_t *after)
 
 static json_t *taken_of_bundles(const json_t *before, const json_t *after)
 {
-    const char *id;
-    json_t *left, *taken = NULL;
-    json_object_foreach(json_object_get(after, "bundles"), id, left)
+    size_t i;
+    json_t *bundle, *taken = NULL;
+    json_array_foreach(json_object_get(before, "bundles"), i, bundle)
     {
-        const json_int_t had = json_integer_value(json_object_get(bundle_of(before, id), "remaining_s"));
-        if (had != json_integer_value(left))
-            set_new(&taken, id, json_integer(had - json_integer_value(left)));
+        const json_t *left = left_of(bundle, after);
+        const json_int_t taken_s = left == NULL ? 0 : remaining_of(bundle) - json_integer_value(left);
+        if (taken_s != 0)
+            set_new(&taken, json_string_value(json_object_get(bundle, "id")), json_integer(taken_s));
     }
     return taken;
 }
