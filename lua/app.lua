@@ -82,6 +82,8 @@ return {
     { method = "POST", path = "/v1/users/{id}/invitation", operation = users.invite, permission = "users:write" },
     { method = "PATCH", path = "/v1/users/{id}", operation = users.change_user, permission = "users:write",
       step_up = true },
+    { method = "DELETE", path = "/v1/companies/{id}/sessions", operation = users.end_all_sessions,
+      permission = "users:write", step_up = true },
     { method = "DELETE", path = "/v1/users/{id}/sessions", operation = users.end_sessions, permission = "users:write",
       step_up = true },
     { method = "DELETE", path = "/v1/users/{id}/totp", operation = totp.take_away, permission = "users:write",

@@ -1,6 +1,7 @@
 --- Who signs in, and for how long that holds.
 -- A session is a token like that of a key: shown once, kept as a hash. It ends when it is revoked, unused for twelve
--- hours, or thirty days old. What its user may do is asked anew each time (the web layer remembers it for seconds).
+-- hours, thirty days old, or the oldest of more than fifty. What its user may do is asked anew each time (the web layer
+-- remembers it for seconds).
 local audit = require("audit.service")
 local carried = require("policies.carried")
 local errors = require("core.errors")
@@ -67,11 +68,13 @@ local function begin(user, origin, now, factor)
     company = user.company, id = made.id, user = user.id, hash = made.hash, address = origin.address,
     agent = agent_of(origin.agent), now = now, expires_at = now + LIFE,
   }
+  local ended = 0
   local done, err = tg.db.transaction(function(tx)
-    local inserted, failed = store.insert(tx, session)
-    if not inserted then
+    local n, failed = store.insert(tx, session)
+    if not n then
       return nil, failed
     end
+    ended = n
     return audit.record(tx, {
       action = "sessions.login", company = user.company, actor = user.id, object = made.id,
       after = { user_agent = session.agent, second_factor = factor },
@@ -79,6 +82,9 @@ local function begin(user, origin, now, factor)
   end)
   if not done then
     return nil, err
+  end
+  if ended > 0 then
+    hint.rights_changed()
   end
   return { session = { id = made.id, token = made.text, expires_at = session.expires_at }, user = user }
 end

@@ -1,6 +1,8 @@
 --- SQL of sessions, and of the attempts to begin one.
 local store = {}
 
+store.AT_ONCE_MAX = 50 -- living sessions of one user
+
 local WINDOW <const> = 15 * 60 * 1000000 -- without a failure for so long all is forgotten
 local WAIT_MAX_US <const> = 900 * 1000000
 
@@ -20,6 +22,17 @@ local sql <const> = tg.db.declare({
   touch_user = {
     unscoped = ANYBODY,
     sql = "UPDATE users SET last_login_at = {now:time} WHERE id = {user:id}",
+  },
+  -- Ids begin with the time they were made at.
+  end_oldest = {
+    unscoped = OWN,
+    sql = [[
+      UPDATE sessions SET revoked_at = {now:time}
+       WHERE user_id = {user:id} AND revoked_at IS NULL AND id < (
+         SELECT id FROM (
+           SELECT s.id FROM sessions s
+            WHERE s.user_id = {user:id} AND s.revoked_at IS NULL AND s.expires_at > {now:time}
+            ORDER BY s.id DESC LIMIT 1 OFFSET {others}) newest)]],
   },
   for_login = {
     unscoped = "the session itself says whose request this is",
@@ -96,12 +109,17 @@ local sql <const> = tg.db.declare({
 })
 
 --- Begins a session, once its user has proved to be that user.
+--- Begins a session, and ends the oldest of a user who has too many.
+---@return integer? ended, table? err
 function store.insert(tx, session)
   local done, err = tx:execute(sql.insert, session)
+  if done then
+    done, err = tx:execute(sql.touch_user, { user = session.user, now = session.now })
+  end
   if not done then
     return nil, err
   end
-  return tx:execute(sql.touch_user, { user = session.user, now = session.now })
+  return tx:execute(sql.end_oldest, { user = session.user, now = session.now, others = store.AT_ONCE_MAX - 1 })
 end
 
 function store.for_login(id)

@@ -63,6 +63,11 @@ return openapi.section("users", "People and roles", {
     description = "Not oneself, and nobody who may do more. They may sign in again.",
     ids = { id = "usr" }, answers = { [204] = false },
   },
+  end_all_sessions = {
+    summary = "Sign everybody out, of a company and those below",
+    description = "But whoever asks. By who may do everything there (`*`), for the day when something was stolen.",
+    ids = { id = "co" }, answers = { [204] = false },
+  },
   invite = {
     summary = "Send the invitation, or another one",
     ids = { id = "usr" }, answers = { [202] = v.object({ message = shapes.text }) },

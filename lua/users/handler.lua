@@ -124,6 +124,19 @@ function handler.end_sessions(req)
   return 204
 end
 
+--- DELETE /v1/companies/{id}/sessions
+function handler.end_all_sessions(req)
+  local id, err = v.path_id(req.params.id, "co", "company")
+  local done
+  if id then
+    done, err = service.end_all_sessions(id, req.principal)
+  end
+  if not done then
+    return nil, err
+  end
+  return 204
+end
+
 --- POST /v1/users/{id}/invitation
 function handler.invite(req)
   local id, err = v.path_id(req.params.id, "usr", "user")

@@ -5,9 +5,11 @@ local errors = require("core.errors")
 local etag = require("core.etag")
 local hint = require("core.hint")
 local jobs = require("jobs.service")
+local keys = require("identity.service")
 local mail = require("mail.service")
 local operations = require("operations.service")
 local passwords = require("users.passwords")
+local permissions = require("identity.permissions")
 local rights = require("users.rights")
 local roles = require("users.roles")
 local store = require("users.store")
@@ -312,6 +314,34 @@ function service.end_sessions(id, principal)
   end
   hint.rights_changed()
   return true
+end
+
+--- Signs everybody of a company and those below out, but whoever asks: for the day when something was stolen. Only who
+--- may do everything there does it.
+---@return true? done, table? err
+function service.end_all_sessions(company, principal)
+  local found, err = keys.company(company)
+  local held
+  if found then
+    held, err = rights.held_by(principal.actor, company)
+  end
+  if not held then
+    return nil, err
+  elseif not permissions.has(held, "*") then
+    return nil, errors.denied("Everybody is signed out by who may do everything there.")
+  end
+  local done
+  done, err = tg.db.transaction(function(tx)
+    local n, failed = store.end_all_sessions(tx, company, principal.session, tg.time.now())
+    if not n then
+      return nil, failed
+    end
+    return audit.record(tx, { action = "users.end_all_sessions", object = company, after = { ended = n } })
+  end)
+  if done then
+    hint.rights_changed()
+  end
+  return done and true, err
 end
 
 --- Signs a user out everywhere but here, in the transaction that changes what they sign in with.

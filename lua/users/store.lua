@@ -55,6 +55,12 @@ local sql <const> = tg.db.declare({
     UPDATE sessions s JOIN company_tree t ON t.ancestor_id = {scope} AND t.descendant_id = s.company_id
        SET s.revoked_at = {now:time} WHERE s.user_id = {user:id} AND s.revoked_at IS NULL]],
 
+  -- Of a company and those below, but the one that asks for it.
+  end_all_sessions = [[
+    UPDATE sessions s JOIN company_tree b ON b.ancestor_id = {company:id} AND b.descendant_id = s.company_id
+      JOIN company_tree t ON t.ancestor_id = {scope} AND t.descendant_id = {company:id}
+       SET s.revoked_at = {now:time} WHERE s.revoked_at IS NULL AND ({except:id} IS NULL OR s.id <> {except:id})]],
+
   role = ROLE .. "AND r.id = {id:id}",
   insert_role = [[
     INSERT INTO roles (company_id, id, name, permissions, created_at, updated_at)
@@ -295,6 +301,12 @@ function store.change_password(tx, user, hash, session, now)
     done, err = tx:execute(sql.revoke_sessions, { user = user, now = now, except = session })
   end
   return done, err
+end
+
+--- Everybody's, of a company and those below.
+---@return integer? ended, table? err
+function store.end_all_sessions(tx, company, session, now)
+  return tx:execute(sql.end_all_sessions, { company = company, except = session, now = now })
 end
 
 --- All but one.

@@ -133,12 +133,25 @@ static void send_bytes(h2o_req_t *req, int status, const char *type, const char 
     h2o_send(req, &out, out.len != 0, H2O_SEND_STATE_FINAL);
 }
 
+/* What somebody may see is for nobody else's eyes and no disk; what has an ETag may be kept, and is asked for again. */
+static void add_cache_control(struct tg_request *r)
+{
+    h2o_headers_t *headers = &r->req->res.headers;
+    if (r->principal == NULL || h2o_find_header(headers, H2O_TOKEN_CACHE_CONTROL, -1) != -1)
+        return;
+    if (h2o_find_header(headers, H2O_TOKEN_ETAG, -1) == -1)
+        h2o_add_header(&r->req->pool, headers, H2O_TOKEN_CACHE_CONTROL, NULL, H2O_STRLIT("no-store"));
+    else
+        h2o_add_header(&r->req->pool, headers, H2O_TOKEN_CACHE_CONTROL, NULL, H2O_STRLIT("private, no-cache"));
+}
+
 /* Header values must live as long as the pool: r->id does not need to be copied, r outlives it. */
 static void add_common_headers(struct tg_request *r)
 {
     h2o_add_header_by_str(&r->req->pool, &r->req->res.headers, H2O_STRLIT("x-request-id"), 0, NULL, r->id,
                           strlen(r->id));
     tg_cors_add_headers(r);
+    add_cache_control(r);
 }
 
 static void send_scratch(struct tg_request *r, int status, const char *type)

@@ -63,6 +63,7 @@ for (const o of gets) {
   const path = o.path.replace("{id}", id);
   const first = await ask("GET", path);
   const tag = first.headers.get("etag");
+  ok(first.headers.get("cache-control") === "private, no-cache", `GET ${o.path}: only one's own browser keeps it, and asks again`, first.headers.get("cache-control"));
   const same = await ask("GET", path, { "if-none-match": `"0", ${tag}` });
   ok(first.status === 200 && same.status === 304 && same.text === "" && same.headers.get("etag") === tag, `GET ${o.path}: 304 for who has it`, [path, tag, first, same]);
   const other = await ask("GET", path, { "if-none-match": '"0"' });

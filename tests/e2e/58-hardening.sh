@@ -59,6 +59,27 @@ problem 403 denied "nobody does it to themselves"
 api PUT /v1/auth/password -H 'Content-Type: application/json' -d "{\"password\": \"$password\", \"new_password\": \"qwertyqwerty\"}"
 problem 422 invalid_input "a change refuses what is known, too" /new_password
 
+login ada@example.com "$password" && other=$(field .token)
+key=$mine api DELETE "/v1/companies/$north/sessions"
+is "$status" 204 "an owner signs everybody out"
+key=$other api GET /v1/me
+is "$status" 401 "at once"
+key=$mine api GET /v1/me
+is "$status" 200 "but themselves"
+make_person small@example.com supervisor "$password" "\"company\": \"$north\", \"roles\": [{\"role\": \"supervisor\", \"company\": \"$north\"}]"
+key=$platform_key post /v1/api-keys "{\"name\": \"hr\", \"company\": \"$north\", \"permissions\": [\"users:*\"]}"
+key=$(field .key) api DELETE "/v1/companies/$north/sessions"
+problem 403 denied "who may not do everything does not"
+sql "INSERT INTO sessions (company_id, id, user_id, secret_hash, address, user_agent, created_at, seen_at, expires_at, reauthenticated_at)
+     SELECT s.company_id, UNHEX(CONCAT(LEFT(HEX(s.id), 12), LEFT(MD5(seq), 20))), s.user_id, UNHEX(SHA2(seq, 256)), '', '', s.created_at, s.seen_at,
+            s.expires_at, s.reauthenticated_at
+       FROM seq_1_to_60 JOIN (SELECT * FROM sessions WHERE user_id = (SELECT id FROM users WHERE email_folded = 'ada@example.com') LIMIT 1) s"
+login ada@example.com "$password" && mine=$(field .token)
+is "$(sql "SELECT COUNT(*) FROM sessions WHERE revoked_at IS NULL AND user_id = (SELECT id FROM users WHERE email_folded = 'ada@example.com')")" 50 \
+    "nobody has more than fifty sessions: the oldest end"
+key=$mine api GET /v1/me
+is "$status" 200 "never the newest"
+
 # --- a second factor that the company demands
 login ada@example.com "$password" && other=$(field .token)
 api GET /v1/companies

@@ -37,6 +37,7 @@ describe("requests about signing in", function()
       assert.equal("192.0.2.9", args.address)
     end)
     script.expect("touch_user", 1)
+    script.expect("end_oldest", 0)
     local status, body, headers = handler.login(script.request({
       body = { email = "ada@example.com", password = PASSWORD }, remote = "192.0.2.9",
     }))
@@ -57,6 +58,7 @@ describe("requests about signing in", function()
     script.expect("state", nil)
     script.expect("insert", 1)
     script.expect("touch_user", 1)
+    script.expect("end_oldest", 0)
   end
 
   local function browser(cookie_name, site)

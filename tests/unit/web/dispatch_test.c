@@ -484,6 +484,12 @@ TEST(a_company_names_the_pages_that_may_ask_for_it)
     is_str(allowed(lb, "GET", "/v1/secret", unknown), "https://b.example"); /* a page may see that a session is over */
     is_str(allowed(lb, "OPTIONS", "/v1/secret", preflight), "https://b.example");
     is_str(allowed(lb, "OPTIONS", "/v1/secret", stranger), "");
+    struct client *client = client_ask(lb, "GET", "/v1/secret", person, NULL);
+    is_str(client_header(client, "cache-control"), "no-store"); /* what needs a key is kept nowhere */
+    client_free(client);
+    client = client_ask(lb, "GET", "/v1/hello", NULL, NULL);
+    is_null(client_header(client, "cache-control"));
+    client_free(client);
     tg_origins_stop(&lb->thread);
     tg_origins_deinit(&lb->thread.origins);
     loopback_free(lb);
