@@ -407,7 +407,8 @@ TEST(what_a_rule_may_not_answer_is_refused)
         {"{\"bundles\":[{\"id\":\"a\",\"remaining_s\":5}]}", "{\"bundles\":{\"a\":0}}", NULL},
         {"{\"bundles\":[{\"id\":\"a\",\"remaining_s\":5}]}", "{\"bundles\":{\"a\":6}}", "cannot have that left"},
         {"{\"bundles\":[{\"id\":\"a\",\"remaining_s\":5}]}", "{\"bundles\":{\"a\":-1}}", "cannot have that left"},
-        {"{\"bundles\":[{\"id\":\"a\",\"remaining_s\":5}]}", "{\"bundles\":{\"b\":1}}", "an allowance that there is not"},
+        {"{\"bundles\":[{\"id\":\"a\",\"remaining_s\":5}]}", "{\"bundles\":{\"b\":1}}",
+         "an allowance that there is not"},
         {"{}", "{\"meters\":[1]}", "meters"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
