@@ -14,7 +14,7 @@ local alert <const> = v.object({
   acknowledged_by = v.described(v.or_null(shapes.text), "a user or a key"), cleared_at = v.or_null(shapes.instant),
 })
 
-return openapi.section("alerts", "Alerts", {
+return openapi.section("alerts", "Alerts", "What somebody should look at: raised once, and cleared when it is over.", {
   alerts = {
     summary = "What somebody should look at, own and below, the newest first",
     description = "Of (company, kind, object) one is raised at a time. What is a state clears by itself.",

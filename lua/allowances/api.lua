@@ -13,7 +13,7 @@ local allowance <const> = v.object({
   created_at = shapes.instant,
 })
 
-return openapi.section("allowances", "Free seconds", {
+return openapi.section("allowances", "Free seconds", "Seconds that cost nothing, granted by who sells.", {
   grant = {
     summary = "Grant free seconds",
     description = "By the company above, never by the one that calls. Billed seconds of its calls are free while they "

@@ -6,7 +6,7 @@ local shapes = require("core.shapes")
 local OVER <const> = "It is decided, or has expired"
 local DENIED <const> = "The permission is missing, or `reviewer_is_author`: nobody approves what they asked for"
 
-return openapi.section("approvals", "Approvals", {
+return openapi.section("approvals", "Approvals", "What needs a second person waits here.", {
   approvals = {
     summary = "What waits for a second person and what became of it, the newest first",
     query = schema.list, answers = { [200] = shapes.page(schema.approval) },

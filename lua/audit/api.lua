@@ -15,7 +15,7 @@ local entry <const> = v.object({
   after = v.or_null(shapes.object),
 })
 
-return openapi.section("audit", "Audit log", {
+return openapi.section("audit", "Audit log", "Who did what. It is sealed: what is changed afterwards is found.", {
   entries = {
     summary = "Who did what, own and below, the newest first",
     description = "Every write, and attempts that were refused (of a flood of those a few, and how many they were).",

@@ -50,10 +50,10 @@ local renewed <const> = either(
 
 local settled <const> = v.object({
   call_id = shapes.text, charge = v.described(shapes.money, "in all, with what renewals took"),
-  lines = v.optional(shapes.list(shapes.object)),
+  lines = v.optional(v.described(shapes.list(shapes.object), "how the charge came about, meter by meter")),
   wallet = v.optional(v.object({ balance = shapes.money, held = shapes.money, available = shapes.money })),
   overrun = v.optional(v.described(shapes.money, "of the charge, beyond what was held")),
-  not_rated = v.optional(shapes.list(shapes.object)),
+  not_rated = v.optional(v.described(shapes.list(shapes.object), "meters that were not charged, and why")),
   duplicate = v.optional(v.described(shapes.flag, "only when true: it had expired, and this was charged")),
 })
 
@@ -104,14 +104,18 @@ local function with_all()
   return v.object(fields)
 end
 
+local ABOUT <const> = "A gateway asks `authorize` before a call, `renew` while it lasts, and says with `settle` what "
+  .. "it was. The money of the next seconds is held, so that nobody spends more than there is. A call that nobody asks "
+  .. "about for twice its slice (a minute at least) ends by itself."
+
 local REPEATS <const> = " The call_id says which call it is, so no Idempotency-Key is needed: a repeat gets the same "
   .. "bytes again."
 
-return openapi.section("calls", "Calls", {
+return openapi.section("calls", "Calls", ABOUT, {
   authorize = {
     summary = "May a call begin, and for how long?",
-    description = "Holds the money of the first slice, or denies with a reason." .. REPEATS
-      .. " A denial is not kept: asking again is asking anew.",
+    description = "Holds the money of the first slice, for all `meters` that are named, or denies with a reason."
+      .. REPEATS .. " A denial is not kept: asking again is asking anew.",
     body = schema.authorize, answers = { [200] = authorized },
     refusals = {
       [404] = "There is no such company",
@@ -126,13 +130,16 @@ return openapi.section("calls", "Calls", {
   renew = {
     summary = "May a call go on?",
     description = "Charges what it has used so far, `elapsed_seconds` in all, and holds the money of the next slice."
-      .. REPEATS .. " One with an older `seq` gets the latest answer, with `duplicate`.",
+      .. REPEATS .. " One with an older `seq` gets the latest answer, with `duplicate`. Where the answer is `stop` the "
+      .. "gateway ends the call within the seconds of grace, and settles it. Of a call that is over it is `stop`, "
+      .. "`call_closed`.",
     body = schema.renew, answers = { [200] = renewed },
     example = { body = { seq = 1, elapsed_seconds = 45, request_seconds = 60 } },
   },
   settle = {
     summary = "A call is over",
-    description = "Charges all that it used, of all meters, and gives back what was held." .. REPEATS
+    description = "Charges all that it used, of all meters, and gives back what was held. What it used beyond that is "
+      .. "charged, too (`overrun`), and raises an alert." .. REPEATS
       .. " A call that had expired meanwhile is answered with what was charged then; the difference is filed once.",
     body = schema.settle, answers = { [200] = settled },
     example = {

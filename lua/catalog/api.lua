@@ -26,7 +26,10 @@ local deck <const> = v.object({
 
 local EXAMPLE_CSV <const> = "prefix,name,per_minute,initial_s,increment_s\n44,United Kingdom,0.0120,60,60\n"
 
-return openapi.section("catalog", "Rate decks", {
+local ABOUT <const> = "Price lists: what a called number costs, by its longest prefix. Versions of them, reported on "
+  .. "before they are loaded."
+
+return openapi.section("catalog", "Rate decks", ABOUT, {
   create_deck = {
     summary = "Create a rate deck", body = schema.deck_create, answers = { [201] = deck }, once = true,
     refusals = { [409] = "A deck of this name is there" },

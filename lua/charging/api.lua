@@ -75,7 +75,9 @@ local group_fields <const> = {
   events = shapes.count, counts = v.object(counts), billed_seconds = shapes.count, amount = shapes.money,
 }
 
-return openapi.section("charging", "Usage", {
+local ABOUT <const> = "What was used and is over: events on meters, each counted once, rated and charged."
+
+return openapi.section("charging", "Usage", ABOUT, {
   ingest = {
     summary = "Report usage",
     description = "One event, an array, or one event a line (at most 10,000 events or 8 MiB); CloudEvents 1.0 too. An "

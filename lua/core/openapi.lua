@@ -75,12 +75,16 @@ for _, name in ipairs({ "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Res
   RATE_HEADERS[name] = { ["$ref"] = "#/components/headers/" .. name }
 end
 
+local abouts <const> = {} -- what each section is about, by its title
+
 --- Gives the operations of a feature their section and their ids, "<feature>.<name>".
 ---@param feature string
 ---@param title string
+---@param about string  a sentence or two, for who reads the reference from above
 ---@param operations table<string, table>
 ---@return table<string, table> operations
-function openapi.section(feature, title, operations)
+function openapi.section(feature, title, about, operations)
+  abouts[title] = about
   for name, operation in pairs(operations) do
     assert(operation.summary and next(operation.answers or {}), ("%s.api: %s says too little"):format(feature, name))
     operation.id, operation.section = feature .. "." .. name, title
@@ -272,13 +276,17 @@ local function operation_of(route)
   }
 end
 
---- The document.
+--- The document. Its sections are in the order of the routes.
 ---@return table
 function openapi.document()
-  local paths = {}
+  local paths, tags, seen = {}, tg.json.array({}), {}
   for _, route in ipairs(table_of_routes) do
+    local title <const> = route.api.section
     paths[route.path] = paths[route.path] or {}
     paths[route.path][route.method:lower()] = operation_of(route)
+    if not seen[title] then
+      seen[title], tags[#tags + 1] = true, { name = title, description = abouts[title] }
+    end
   end
   return {
     openapi = "3.1.0",
@@ -294,6 +302,7 @@ function openapi.document()
       license = { name = "Apache-2.0", identifier = "Apache-2.0" },
     },
     servers = { { url = "/" } },
+    tags = tags,
     paths = paths,
     components = {
       schemas = { Problem = problem },

@@ -9,7 +9,9 @@ local REFUSALS <const> = {
   [409] = "`nothing_to_correct`: it is so already; `corrected_meanwhile`: by somebody else; `call_open`: settle it",
 }
 
-return openapi.section("corrections", "Corrections", {
+local ABOUT <const> = "What was charged is put right by exact negatives and new lines. Nothing is overwritten."
+
+return openapi.section("corrections", "Corrections", ABOUT, {
   correct_call = {
     summary = "Correct what a call was",
     description = HOW .. " What a late settle reported stands with the call (`late`): this is how it comes to count.",

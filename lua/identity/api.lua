@@ -52,7 +52,10 @@ local function with_text()
   return v.object(fields)
 end
 
-return openapi.section("identity", "Companies and keys", {
+local ABOUT <const> = "A tree of companies: the platform, those it sells to, those they sell to. A key acts for one, "
+  .. "and for all below it."
+
+return openapi.section("identity", "Companies and keys", ABOUT, {
   me = {
     summary = "Who asks: a key, or a person who has signed in; and the company they act in",
     answers = {

@@ -9,7 +9,9 @@ local key <const> = v.object({
   x = v.described(shapes.text, "the public key, base64url"),
 })
 
-return openapi.section("realtime", "Realtime", {
+local ABOUT <const> = "Tokens for connections that are pushed to, and the keys that prove them."
+
+return openapi.section("realtime", "Realtime", ABOUT, {
   create_token = {
     summary = "A token for a realtime connection",
     description = "A JWT signed with EdDSA, for five minutes: `sub` is the user or the key, `sid` the session, `co` "

@@ -205,4 +205,7 @@ for _, operation in pairs(operations) do
   operation.refusals[404] = "There is no such thing; for a company below the platform nothing of it is there"
 end
 
-return openapi.section("rules", "Rules", operations)
+local ABOUT <const> = "Lua that decides what things cost and who may do what: published, tried, activated, taken "
+  .. "back while it runs."
+
+return openapi.section("rules", "Rules", ABOUT, operations)

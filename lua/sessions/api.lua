@@ -29,7 +29,9 @@ local function signed_in_or_not_yet()
   return v.object(fields)
 end
 
-return openapi.section("sessions", "Signing in", {
+local ABOUT <const> = "For people: a password, then a session that is used as a key is, or kept in a cookie."
+
+return openapi.section("sessions", "Signing in", ABOUT, {
   login = {
     summary = "Sign in",
     description = "The token goes into `Authorization: Bearer <token>`. It ends after 12 hours without a request, and "

@@ -11,7 +11,7 @@ local recovery_codes <const> = v.object({
 local NO_KEYS <const> = "The caller came with a key, which has no second factor, or must reauthenticate first"
 local NO_MASTER_KEY <const> = "Busy; or the server has no master key to keep the secret under"
 
-return openapi.section("totp", "Signing in: the second factor", {
+return openapi.section("totp", "Signing in: the second factor", "A code of an authenticator besides the password.", {
   begin = {
     summary = "Begin with a second factor (TOTP)",
     description = "The secret goes into an authenticator and is not shown again. Nothing is asked for until a first "

@@ -35,7 +35,9 @@ local policy <const> = v.described(v.object({
   company = shapes.id("co"), allowed = shapes.flag, reason = v.or_null(shapes.text),
 }), "what the policies of the actor's company say to it, as of now")
 
-return openapi.section("users", "People and roles", {
+local ABOUT <const> = "People are invited by letter; roles say what they may do, in a company and below it."
+
+return openapi.section("users", "People and roles", ABOUT, {
   create_user = {
     summary = "Invite somebody",
     description = "They get a letter with a code to choose a password with. Nobody gives a role that may do more than "

@@ -34,7 +34,9 @@ local REFUSALS <const> = {
   [422] = "`unusable_report`: it does not say what a call was",
 }
 
-return openapi.section("voice", "Vapi and Retell", {
+local ABOUT <const> = "Both ask and tell by webhooks: their calls are charged without a gateway of one's own."
+
+return openapi.section("voice", "Vapi and Retell", ABOUT, {
   create_endpoint = {
     summary = "Create an endpoint for Vapi or Retell",
     description = "Gives the address that an agency enters at its provider: inbound calls are then authorized when "

@@ -59,7 +59,9 @@ local id <const> = { id = "wal" }
 local FROM_ABOVE <const> = "By the company above, never by the one that pays. "
 local TWO <const> = "It needs a second person: 202, and nothing has happened before somebody approves."
 
-return openapi.section("wallets", "Wallets", {
+local ABOUT <const> = "The money of a company: what came in, what open calls hold, what is left."
+
+return openapi.section("wallets", "Wallets", ABOUT, {
   wallets = { summary = "List wallets", query = schema.wallet_list, answers = { [200] = shapes.page(wallet) } },
   wallet = { summary = "One wallet", ids = id, answers = { [200] = wallet } },
   change_credit_limit = {

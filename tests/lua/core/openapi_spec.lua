@@ -15,7 +15,7 @@ end
 -- Modules of a feature that exists only here.
 local function feature(handlers, promises)
   package.loaded["parrots.handler"] = handlers
-  package.loaded["parrots.api"] = openapi.section("parrots", "Parrots", promises)
+  package.loaded["parrots.api"] = openapi.section("parrots", "Parrots", "They talk.", promises)
   return openapi.feature("parrots")
 end
 
@@ -42,6 +42,18 @@ describe("the API document", function()
     end
   end)
 
+  it("says what a section is about, once", function()
+    local parrots = feature({ hear = handler, see = handler }, {
+      hear = { summary = "Hear", answers = { [200] = parrot } },
+      see = { summary = "See", answers = { [200] = parrot } },
+    })
+    routes({
+      { method = "GET", path = "/parrots", operation = parrots.hear, public = "they are loud" },
+      { method = "GET", path = "/parrots/{id}", operation = parrots.see, public = "they are green" },
+    })
+    assert.same({ { name = "Parrots", description = "They talk." } }, openapi.document().tags)
+  end)
+
   it("asks for no key, and promises no 401, where a route is public", function()
     local parrots = feature({ hear = handler }, { hear = { summary = "Hear", answers = { [200] = parrot } } })
     routes({ { method = "GET", path = "/parrots", operation = parrots.hear, public = "they are loud" } })
@@ -64,7 +76,7 @@ describe("the API document", function()
 
   it("refuses an operation without a summary", function()
     assert.has_error(function()
-      openapi.section("parrots", "Parrots", { fly = { answers = { [200] = parrot } } })
+      openapi.section("parrots", "Parrots", "They talk.", { fly = { answers = { [200] = parrot } } })
     end, "parrots.api: fly says too little")
   end)
 
