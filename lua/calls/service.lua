@@ -51,17 +51,15 @@ function service.settle(call_id, input)
   }))
 end
 
---- A call, own or below.
+--- A call, own or below. A name that looks like an id of ours is a name first: whoever names a call after another one
+-- has nothing done to that.
 ---@param name string the name that its gateway gave it; or our id
 ---@param company string where the name is looked for
 ---@return table? row, table? err
 function service.call(name, company)
-  local row, err
-  if tg.id.is(name, "call") then
+  local row, err = store.call(company, name)
+  if not row and not err and tg.id.is(name, "call") then
     row, err = store.call_by_id(name)
-  end
-  if not row and not err then
-    row, err = store.call(company, name)
   end
   if err then
     return nil, err
@@ -156,7 +154,7 @@ function service.stop(name, company, reason)
   elseif changed == 0 then
     audit.unchanged()
   end
-  return service.call(row.id, row.company)
+  return store.call_by_id(row.id)
 end
 
 return service

@@ -22,6 +22,8 @@ local FILTER <const> = [[
      AND ({from_number} IS NULL OR JSON_VALUE(c.request, '$.from') = {from_number})
      AND ({to_number} IS NULL OR JSON_VALUE(c.request, '$.to') = {to_number}) ]]
 
+local COUNTED <const> = "what nothing counts any more is of no use to any company"
+
 local sql <const> = tg.db.declare({
   call = CALL .. "AND t.descendant_id = {company:id} AND c.call_key = {key:hex} AND c.call_id = {call_id}",
   call_by_id = CALL .. "AND c.id = {id:id}",
@@ -65,13 +67,34 @@ local sql <const> = tg.db.declare({
   due_calls = {
     unscoped = "whoever's they are, calls that nobody has settled come to an end",
     sql = [[
-      SELECT company_id AS `company:co`, call_id FROM calls
-       WHERE expires_at <= {now:time} ORDER BY expires_at LIMIT {limit}]],
+      SELECT company_id AS `company:co`, id AS `id:call`, call_id, expires_at FROM calls FORCE INDEX (due)
+       WHERE expires_at <= {now:time} AND expires_at >= {from:time}
+         AND (expires_at > {from:time} OR (company_id, id) > ({company:id}, {id:id}))
+       ORDER BY expires_at, company_id, id LIMIT {limit}]],
+  },
+  purge_minutes = {
+    unscoped = COUNTED,
+    sql = "DELETE FROM call_counters WHERE minute > 0 AND minute < {before} LIMIT {limit}",
+  },
+  -- Looked for without locks: calls begin and end meanwhile.
+  idle_counters = {
+    unscoped = COUNTED,
+    sql = "SELECT HEX(company_id) AS company, HEX(counter) AS counter FROM call_counters WHERE minute = 0 AND n = 0"
+      .. " LIMIT {limit}",
+  },
+  drop_idle_counters = {
+    unscoped = COUNTED,
+    sql = [[
+      DELETE n FROM JSON_TABLE({keys:json}, '$[*]' COLUMNS (company CHAR(32) PATH '$.company',
+                                                            counter CHAR(32) PATH '$.counter')) k
+       STRAIGHT_JOIN call_counters n ON n.company_id = UNHEX(k.company) AND n.counter = UNHEX(k.counter)
+       WHERE n.minute = 0 AND n.n = 0]],
   },
 })
 
 local EARLIEST_US <const> = 0
 local LATEST_US <const> = 253402300799999999 -- the last instant of 9999
+local NO_COMPANY <const>, NO_CALL <const> = tg.id.format(("\0"):rep(16), "co"), tg.id.format(("\0"):rep(16), "call")
 local CLOCKS_US <const> = 60 * 1000000 -- an id's time may be so far from opened_at
 
 --- The first 16 bytes of a hash, as hex.
@@ -152,9 +175,27 @@ function store.stop(tx, call, reason)
 end
 
 --- Calls that have come to their end, the longest due first.
----@return {company: string, call_id: string}[]? rows, table? err
-function store.due(now, limit)
-  return tg.db.query(sql.due_calls, { now = now, limit = limit })
+---@param after {expires_at: integer, company: string, id: string}? the last that was looked at
+---@return {company: string, id: string, call_id: string, expires_at: integer}[]? rows, table? err
+function store.due(now, after, limit)
+  return tg.db.query(sql.due_calls, {
+    now = now, from = after and after.expires_at or EARLIEST_US, company = after and after.company or NO_COMPANY,
+    id = after and after.id or NO_CALL, limit = limit,
+  })
+end
+
+--- Forgets calls that began before a minute (since 1970), and numbers and agents without any call.
+---@return true? done, table? err
+function store.purge_counters(before, limit)
+  local done, err = tg.db.execute(sql.purge_minutes, { before = before, limit = limit })
+  local idle
+  if done then
+    idle, err = tg.db.query(sql.idle_counters, { limit = limit })
+  end
+  if idle and idle[1] then
+    done, err = tg.db.execute(sql.drop_idle_counters, { keys = tg.json.array(idle) })
+  end
+  return not err and done ~= nil or nil, err
 end
 
 return store

@@ -55,6 +55,14 @@ size_t tg_utf8_valid_len(const char *str, size_t len)
     return i;
 }
 
+size_t tg_utf8_count(const char *str, size_t len)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < len; i++)
+        n += ((unsigned char)str[i] & 0xc0) != 0x80;
+    return n;
+}
+
 void tg_utf8_repair(char *str)
 {
     const size_t len = strlen(str);

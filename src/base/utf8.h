@@ -6,6 +6,8 @@
 
 /* The number of leading bytes that are whole, valid UTF-8; == len when all are. */
 size_t tg_utf8_valid_len(const char *str, size_t len);
+/* Characters of valid UTF-8. */
+size_t tg_utf8_count(const char *str, size_t len);
 /* Each byte that is no part of valid UTF-8 becomes '?'; a character that the end cuts is dropped. */
 void tg_utf8_repair(char *str);
 

@@ -79,12 +79,11 @@ struct deciding { /* one operation */
     uint32_t item_index, call_index;
 };
 
-void tg_batch_read_digits(struct tg_batch *b, struct tg_batch_call *call, const char *to)
+void tg_batch_read_digits(struct tg_batch *b, struct tg_batch_call *call, const struct tg_rate_plan *plan,
+                          const char *to)
 {
     const struct tg_batch_company *company = &b->companies[call->company];
-    if (!call->has_digits)
-        call->has_digits =
-            tg_call_digits(company->limits_met < LIMITS_MET_MAX ? b->rules : NULL, &company->plan, to, call->digits);
+    call->has_digits = tg_call_digits(company->limits_met < LIMITS_MET_MAX ? b->rules : NULL, plan, to, call->digits);
 }
 
 /* By what the call began with, or begins with now. */
@@ -229,7 +228,7 @@ static void authorize(struct deciding *d)
                                   .call_id = op->call_id,
                                   .request = op->authorize.request};
     memcpy(call->request_hash, op->authorize.hash, sizeof(call->request_hash));
-    tg_batch_read_digits(d->b, call, op->authorize.to);
+    tg_batch_read_digits(d->b, call, &call->plan, op->authorize.to);
     d->ctx.digits = call->has_digits ? call->digits : NULL;
     d->ctx.counts = tg_batch_counts(d->b, call, op);
     tg_call_authorize(&d->ctx, &d->company->purse, &call->call,

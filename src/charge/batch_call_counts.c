@@ -101,7 +101,7 @@ int tg_batch_read_counts(struct tg_batch *b, struct tg_err *err_r)
             continue;
         struct tg_batch_call *call =
             &b->calls[tg_keymap_get(&b->call_map, b->companies[company].id.bytes, op->call.key)];
-        tg_batch_read_digits(b, call, op->call.authorize.to);
+        tg_batch_read_digits(b, call, &b->companies[company].plan, op->call.authorize.to);
         want_counters(b, call, &op->call);
     }
     struct tg_dbval list[2];
@@ -190,7 +190,7 @@ void tg_batch_count_ended(struct tg_batch *b, struct tg_batch_call *call)
     const char *to = json_string_value(json_object_get(request, "to"));
     const char *agent = json_string_value(json_object_get(request, "agent_id"));
     if ((call->counted & NUMBER) != 0 && to != NULL) {
-        tg_batch_read_digits(b, call, to);
+        tg_batch_read_digits(b, call, &call->plan, to);
         if (call->has_digits)
             count_open(counter_of(b, call->company, "number:", call->digits), -1);
     }

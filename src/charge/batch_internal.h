@@ -148,8 +148,9 @@ int tg_batch_decide_calls(struct tg_batch *b, struct tg_err *err_r) TG_MUST_CHEC
 int tg_batch_read_calls(struct tg_batch *b, struct tg_err *err_r) TG_MUST_CHECK;
 int tg_batch_write_calls(struct tg_batch *b, struct tg_err *err_r) TG_MUST_CHECK;
 
-/* Finds has_digits and digits of a call to `to`. */
-void tg_batch_read_digits(struct tg_batch *b, struct tg_batch_call *call, const char *to);
+/* Finds has_digits and digits of a call to `to`: always anew, since operations of one name may have several. */
+void tg_batch_read_digits(struct tg_batch *b, struct tg_batch_call *call, const struct tg_rate_plan *plan,
+                          const char *to);
 /* batch_call_counts.c */
 int tg_batch_read_counts(struct tg_batch *b, struct tg_err *err_r) TG_MUST_CHECK;
 struct tg_call_counts tg_batch_counts(struct tg_batch *b, const struct tg_batch_call *call,

@@ -117,8 +117,9 @@ static const char *object_end(const char *text, const char *limit)
     int depth = 0;
     bool in_string = false;
     for (const char *at = text; at < limit; at++) {
-        if (in_string) {
-            at += *at == '\\';
+        if (in_string && *at == '\\') {
+            at++;
+        } else if (in_string) {
             in_string = *at != '"';
         } else if (*at == '"') {
             in_string = true;

@@ -14,13 +14,14 @@
 #include "base/hash.h"
 #include "base/jsonw.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "charge/door.h"
 #include "charge/engine.h"
 #include "rt/num.h"
 
-#define CALL_ID_MAX 200
+#define CALL_ID_MAX 200 /* characters */
 #define POINTER_SIZE 64
-#define TEXT_MAX 128 /* of a number, a direction, an agent */
+#define TEXT_MAX 200 /* characters of a number, a direction, an agent */
 #define METER_MAX 64
 #define METERS_MAX 50
 #define REQUEST_MAX (64u << 10)
@@ -125,6 +126,20 @@ static int read_text(lua_State *L, struct asking *a, int table, const char *name
     return 0;
 }
 
+/* The same, in characters. */
+static int read_name(lua_State *L, struct asking *a, int table, const char *name, size_t characters_max,
+                     const char **text_r, size_t *len_r)
+{
+    char pointer[POINTER_SIZE];
+    if (read_text(L, a, table, name, 4 * characters_max, text_r, len_r) != 0)
+        return -1;
+    if (*text_r == NULL ||
+        (tg_utf8_valid_len(*text_r, *len_r) == *len_r && tg_utf8_count(*text_r, *len_r) <= characters_max))
+        return 0;
+    snprintf(pointer, sizeof(pointer), "/%s", name);
+    return fault(a, pointer, "is too long, or no text");
+}
+
 static int read_int(lua_State *L, struct asking *a, const char *name, int64_t min, int64_t max, int64_t *n_r)
 {
     char pointer[POINTER_SIZE];
@@ -151,7 +166,7 @@ static int read_call(lua_State *L, struct asking *a, int table)
         return -1;
     if (text != NULL && tg_id_parse(text, len, "co", &a->op.call.company, &err) != 0)
         return fault(a, "/company", "is not an id of a company");
-    if (read_text(L, a, table, "call_id", CALL_ID_MAX, &text, &len) != 0)
+    if (read_name(L, a, table, "call_id", CALL_ID_MAX, &text, &len) != 0)
         return -1;
     if (text == NULL)
         return fault(a, "/call_id", "is missing");
@@ -165,7 +180,7 @@ static int write_text(lua_State *L, struct asking *a, struct tg_jsonw *w, const 
 {
     const char *text;
     size_t len;
-    if (read_text(L, a, 1, name, TEXT_MAX, &text, &len) != 0)
+    if (read_name(L, a, 1, name, TEXT_MAX, &text, &len) != 0)
         return -1;
     if (text == NULL)
         return 0;

@@ -13,7 +13,7 @@
 #define BATCH_ROWS_MAX 5000
 #define FAST_ROWS_MAX 2000 /* of a batch in the fast lane: a call that comes meanwhile waits so long */
 #define BULK_ROWS 500 /* an operation of more is the slow lane's */
-#define CALL_ROWS 4 /* that an operation of a call writes, about */
+#define CALL_ROWS 4 /* that an operation of a call writes, about; and one a meter */
 
 struct tg_engine {
     struct tg_dburl url;
@@ -59,6 +59,8 @@ void tg_engine_free(struct tg_engine **engine_p)
 static size_t rows_of(const struct tg_op *op)
 {
     const size_t n = tg_op_n_events(op);
+    if (op->kind == TG_OP_SETTLE)
+        return CALL_ROWS + op->call.end.n_usage;
     return op->kind != TG_OP_USAGE ? CALL_ROWS : n == 0 ? 1 : n;
 }
 
@@ -66,7 +68,9 @@ int tg_engine_submit(struct tg_engine *engine, struct tg_loop *loop, struct tg_o
                      struct tg_err *err_r)
 {
     const size_t n_rows = rows_of(op), before = atomic_fetch_add(&engine->queued_rows, n_rows);
-    if (before == 0 || before + n_rows <= engine->queue_rows_max) {
+    /* somebody who fills the queue with usage leaves room for everybody's calls */
+    const size_t max = engine->queue_rows_max + (op->kind == TG_OP_USAGE ? 0 : engine->queue_rows_max / 4);
+    if (before == 0 || before + n_rows <= max) {
         struct tg_queued *q = TG_NEW(struct tg_queued);
         *q = (struct tg_queued){.item.op = op,
                                 .loop = loop,

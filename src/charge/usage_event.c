@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/money.h"
+#include "base/utf8.h"
 #include "charge/usage.h"
 #include "charge/usage_internal.h"
 
@@ -47,14 +48,6 @@ static const char *kind_of(const json_t *v)
     }
 }
 
-static size_t count_characters(const char *utf8, size_t len)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < len; i++)
-        n += ((unsigned char)utf8[i] & 0xc0) != 0x80;
-    return n;
-}
-
 /* A text of 1 to max characters without control characters. */
 static int read_text(struct reader *r, const json_t *v, const char *pointer, size_t characters_max, const char **out_r)
 {
@@ -64,7 +57,7 @@ static int read_text(struct reader *r, const json_t *v, const char *pointer, siz
     const size_t len = json_string_length(v);
     if (len == 0)
         return REJECT(r, pointer, "must not be empty");
-    if (len > characters_max && count_characters(str, len) > characters_max)
+    if (len > characters_max && tg_utf8_count(str, len) > characters_max)
         return REJECT(r, pointer, "longer than %zu characters", characters_max);
     for (size_t i = 0; i < len; i++) {
         if ((unsigned char)str[i] < 0x20 || str[i] == 0x7f)

@@ -4,7 +4,7 @@ local script = require("helper")
 local function due(n)
   local rows = {}
   for i = 1, n do
-    rows[i] = { company = script.ids.child, call_id = "c-" .. i }
+    rows[i] = { company = script.ids.child, call_id = "c-" .. i, id = "call-" .. i, expires_at = 1000 + i }
   end
   return rows
 end
@@ -43,12 +43,30 @@ describe("calls that nobody settled", function()
     assert.same({}, ended)
   end)
 
-  it("are left to the next second when nothing of a portion ends", function()
+  it("are passed when they cannot end, and come again after the others", function()
     tg.calls.expire = function()
       return 0
     end
-    script.expect("due_calls", due(500))
+    script.expect("due_calls", due(500), nil, function(args)
+      assert.equal(0, args.from)
+    end)
+    script.expect("due_calls", due(7), nil, function(args)
+      assert.same({ 1500, script.ids.child, "call-500" }, { args.from, args.company, args.id })
+    end)
     assert.is_true(jobs.expire())
+    script.expect("due_calls", due(0), nil, function(args)
+      assert.equal(0, args.from)
+    end)
+    assert.is_true(jobs.expire())
+  end)
+
+  it("leave counters behind that nobody looks at any more", function()
+    script.expect("purge_minutes", 12, nil, function(args)
+      assert.equal(tg.time.now() // 60000000 - 61, args.before)
+    end)
+    script.expect("idle_counters", { { company = "0A", counter = "0B" } })
+    script.expect("drop_idle_counters", 1)
+    assert.is_true(jobs.purge_counters())
   end)
 
   it("are left to it as well when there are too many", function()
@@ -58,6 +76,13 @@ describe("calls that nobody settled", function()
     end
     script.expect("due_calls", due(500))
     script.expect("due_calls", due(500))
+    assert.is_true(jobs.expire())
+    tg.calls.expire = function()
+      return 0
+    end
+    script.expect("due_calls", {}, nil, function(args)
+      assert.equal(1500, args.from) -- goes on where it was
+    end)
     assert.is_true(jobs.expire())
   end)
 
@@ -73,6 +98,7 @@ describe("calls that nobody settled", function()
       return nil, { code = "busy", detail = "the queue is full" }
     end
     script.expect("due_calls", due(500))
+    script.expect("due_calls", {})
     assert.is_true(jobs.expire())
   end)
 end)

@@ -65,7 +65,10 @@ TEST(what_cannot_be_meant_is_refused_with_its_place)
 {
     static const char *const cases[][2] = {
         {"authorize{to = '+1'}", "input /call_id nil call_id is missing"},
-        {"authorize{call_id = ('x'):rep(201), to = '+1'}", "input /call_id nil call_id is empty or too long"},
+        {"authorize{call_id = ('x'):rep(201), to = '+1'}", "input /call_id nil call_id is too long"},
+        {"authorize{call_id = ('x'):rep(801), to = '+1'}", "input /call_id nil call_id is empty or too long"},
+        {"authorize{call_id = 'x\\xff', to = '+1'}", "input /call_id nil call_id is too long, or no text"},
+        {"authorize{call_id = 'x\\0', to = '+1'}", "input /call_id nil call_id is empty"},
         {"authorize{call_id = 'x'}", "input /to nil to is missing"},
         {"authorize{call_id = 'x', to = 5}", "input /to nil to must be a text"},
         {"authorize{call_id = 'x', to = '+1', company = 'co_x'}", "input /company nil"},
@@ -96,6 +99,21 @@ TEST(what_cannot_be_meant_is_refused_with_its_place)
         contains(run(code), cases[i][1]);
     }
     is_int(DB_INT("SELECT COUNT(*) FROM calls"), 0);
+    door_end();
+}
+
+TEST(two_hundred_characters_are_as_many_in_every_script)
+{
+    door_begin();
+    contains(run("return show(tg.calls.authorize{call_id = ('\\u{1F4DE}'):rep(200), to = '+442079460000',"
+                 " agent_id = ('\\u{e9}'):rep(200)})"),
+             "\"allow\"");
+    contains(run("return show(tg.calls.authorize{call_id = ('\\u{1F4DE}'):rep(201), to = '+442079460000'})"),
+             "input /call_id");
+    contains(run("return show(tg.calls.settle{call_id = ('\\u{1F4DE}'):rep(200), duration_ms = 1000, status = "
+                 "'answered'})"),
+             "\"charge\"");
+    is_int(DB_INT("SELECT COUNT(*) FROM usage_events WHERE CHAR_LENGTH(call_id) = 200"), 1);
     door_end();
 }
 
