@@ -4,6 +4,7 @@
 local counted = {}
 
 local CURRENCY <const> = "USD"
+local ZERO <const> = tg.decimal.new(0)
 
 --- A number that is one, not below zero, as a decimal; else nil.
 ---@return decimal?
@@ -12,7 +13,7 @@ function counted.number(value)
     return nil
   end
   local number <const> = tg.decimal.new(value)
-  return tg.decimal.cmp(number, 0) >= 0 and number or nil
+  return number >= ZERO and number or nil
 end
 
 ---@param parts {key: string, quantity: decimal, cost: decimal?}[]
@@ -24,12 +25,12 @@ function counted.usage(parts, meter_of)
     local meter <const> = meter_of(part.key)
     local row = meter and places[meter]
     if meter and not row then
-      row = { meter = meter, quantity = tg.decimal.new(0) }
+      row = { meter = meter, quantity = ZERO }
       places[meter], list[#list + 1] = row, row
     end
     if row then
       row.quantity = row.quantity + part.quantity
-      row.cost = part.cost and (row.cost or tg.decimal.new(0)) + part.cost or row.cost
+      row.cost = part.cost and (row.cost or ZERO) + part.cost or row.cost
     end
   end
   for i, row in ipairs(list) do

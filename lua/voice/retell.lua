@@ -49,7 +49,7 @@ local function parts_of(call)
     local product <const>, cents <const> = text(object(element).product), counted.number(object(element).cost)
     if product and seconds and cents then
       parts[#parts + 1] = {
-        key = product, quantity = seconds, cost = tg.decimal.div(cents, 100, 12, "half_even"),
+        key = product, quantity = seconds, cost = tg.decimal.muldiv(cents, 1, 100, 12, "half_up"),
       }
     end
   end
@@ -66,7 +66,7 @@ end
 -- What the price pack asks for: how long the prompts were, on average.
 local function properties_of(call)
   local average <const> = counted.number(object(call.llm_token_usage).average)
-  return average and { prompt_tokens = tg.decimal.tointeger(tg.decimal.round(average, 0, "up")) } or nil
+  return average and { prompt_tokens = tg.decimal.tointeger(tg.decimal.muldiv(average, 1, 1, 0, "half_up")) } or nil
 end
 
 local function ended(event, call)

@@ -121,7 +121,7 @@ local function answered(endpoint, call)
 end
 
 local function seconds_of(ms)
-  return tostring(tg.decimal.muldiv(ms, 1, 1000, 3, "half_even"))
+  return tostring(tg.decimal.muldiv(ms, 1, 1000, 3, "half_up"))
 end
 
 -- The rows of a call that was never authorized.
@@ -160,9 +160,10 @@ local function charge_unasked(endpoint, call, usage)
   if not result then
     return nil, err
   end
-  for _, rejected in ipairs(result.rejected) do
+  local first <const> = result.rejected[1]
+  if first then
     tg.log.warn("voice_usage_rejected", {
-      endpoint = endpoint.id, call = call.call_id, event = rejected.event_id, error = rejected.detail,
+      endpoint = endpoint.id, call = call.call_id, rejected = #result.rejected, error = first.detail,
     })
   end
   return true

@@ -52,6 +52,7 @@ for side in left right; do
     wallet=/v1/wallets/$(field ".data[] | select(.company == \"$company\") | .id")
     api PUT "$wallet/levels" -H 'Content-Type: application/json' -d '{"amounts": ["5"]}'
     api PUT "$wallet/auto-topup" -H 'Content-Type: application/json' -d '{"enabled": true, "threshold": "5", "amount": "20"}'
+    post /v1/voice-endpoints "{\"provider\": \"vapi\", \"name\": \"$side\", \"secret\": \"0123456789abcdef\", \"agent_id\": \"a\"}"
     key=$platform_key post "$wallet/credits" '{"amount": "1"}'
     key=$platform_key post /v1/allowances "{\"company\": \"$company\", \"seconds\": 60}"
 done

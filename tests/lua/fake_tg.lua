@@ -375,6 +375,9 @@ end
 
 fake.decimal = {
   new = new, muldiv = muldiv,
+  is_decimal = function(value)
+    return getmetatable(value) == decimal_meta
+  end,
   mul = function(a, b, places, mode)
     return ratio(new(a).units, new(b).units, SCALE, places, mode)
   end,
