@@ -8,10 +8,10 @@ schema.PROVIDERS = { "vapi", "retell" }
 
 -- A secret is compared in headers: what cannot stand there is none.
 local secret <const> = v.described(v.string({
-  min = 16, max = 500, pattern = "^[!-~]+$", regex = "^[!-~]+$", says = "must be visible ASCII characters",
+  min = 16, max = 500, pattern = "^[!-~]+$", says = "must be visible ASCII characters",
 }), "Vapi: what its credential holds. Retell: the API key with the webhook badge. It is never shown again.")
 local name <const> = v.string({ min = 1, max = 200 })
-local agent <const> = v.string({ min = 1, max = 200, pattern = "^[!-~]+$", regex = "^[!-~]+$" })
+local agent <const> = v.string({ min = 1, max = 200, pattern = "^[!-~]+$", says = "must be visible ASCII characters" })
 local number <const> = v.string({
   min = 3, max = 16, pattern = "^%+%d+$", regex = "^\\+[0-9]+$", says = "must be a number such as +12125550100",
 })
