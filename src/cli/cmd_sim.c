@@ -336,10 +336,14 @@ static int run(const struct tg_args *args)
     code = run_sim(args, &sim);
     tg_api_close(&sim.api);
     tg_simshape_free(&set.shape);
-    if (sim.n_busy == 0)
+    if (sim.n_busy == 0 && sim.n_board == 0) { /* else the process ends with requests under way */
         tg_simhttp_free(&sim.http);
-    for (size_t i = 0; i != sim.n_calls && sim.n_busy == 0; ++i)
-        free(sim.calls[i]);
+        for (size_t i = 0; i != sim.n_calls; ++i)
+            free(sim.calls[i]);
+        for (int turn = 0; turn != 3; ++turn) /* sockets that were closed are freed by the loop */
+            tg_loop_run_once(sim.loop, 0);
+        tg_loop_free(&sim.loop);
+    }
     free(sim.calls);
     free(sim.companies);
     return code;
