@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/decimal.h"
@@ -19,7 +20,6 @@
 #define TURN_MS 5
 #define HANG_UP_WITHIN_MS 5000
 
-extern char **environ;
 static volatile sig_atomic_t interrupts;
 
 static void on_interrupt(int signal_number)
