@@ -1,6 +1,7 @@
 #!/bin/bash
 # 28 - random histories of thousands of calls on two servers that are killed at every commit point, while Redis and MariaDB
 # die, too: no moment at which more is charged and held than there was money for, and at the end every book is right.
+# alone: it counts what is done in a time
 . tests/e2e/lib.sh
 seed=${TOLLGATE_SEED:-$((RANDOM * 32768 + RANDOM))}
 seconds=$((${TOLLGATE_TEST_FULL:-0} == 1 ? 150 : 40))

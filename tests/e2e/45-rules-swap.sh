@@ -1,4 +1,5 @@
 # 45 - rules change while two servers run: what the database says decides on every thread of both, and nobody is mixed.
+# alone: it says within how many milliseconds
 . tests/e2e/lib.sh
 pid_b=
 trap '[ -z "$pid_b" ] || kill -KILL "$pid_b" 2>/dev/null; on_exit' EXIT

@@ -1,5 +1,6 @@
 #!/bin/bash
 # 52 - logins: how long a refusal takes tells nobody who is here, and a hundred at once hold up nobody else.
+# alone: it compares times
 . tests/e2e/lib.sh
 mail=$dir/mail
 proxy_port=$(free_port) port=$(free_port) tls_port=$(free_port)

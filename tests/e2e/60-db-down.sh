@@ -1,4 +1,5 @@
 # 60 - MariaDB is killed under load: quick, honest answers; usage that an importer repeats ends exact.
+# alone: it says within how many seconds
 . tests/e2e/lib.sh
 fixture=tests/fixtures/day
 fresh_server

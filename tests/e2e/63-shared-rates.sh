@@ -1,5 +1,6 @@
 #!/bin/bash
 # 63 - two nodes allow a key what one would: they tell each other through Redis, and count for themselves without it.
+# alone: it counts what is let through in a time
 . tests/e2e/lib.sh
 rates="tollgate.rate-per-key: 20
 tollgate.burst-per-key: 40

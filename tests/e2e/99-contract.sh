@@ -1,6 +1,7 @@
 #!/bin/bash
 # The API document: valid, true of every answer that the scripts before this one got, and proof against what a generator
-# makes of it. Comes last.
+# makes of it.
+# alone: it comes last
 . tests/e2e/lib.sh
 fresh_server
 
