@@ -9,8 +9,6 @@ local v = require("core.validate")
 
 local handler = {}
 
-local PLACE <const> = "/v1/allowances/"
-
 local function show_allowance(row)
   return {
     id = row.id, company = row.company, granted_seconds = row.granted_s, remaining_seconds = row.remaining_s,
@@ -19,21 +17,17 @@ local function show_allowance(row)
   }
 end
 
+local GRANTED <const> = { status = 201, show = show_allowance, place = "/v1/allowances/" }
+
 --- POST /v1/allowances
 function handler.grant(req)
   local input, err = request.body(req, schema.allowance)
   if not input then
     return nil, err
   end
-  return operations.once(req, "POST /v1/allowances", function(record)
-    local row, failed = service.grant(input, req.principal.company, function(tx, made)
-      return record(tx, 201, show_allowance(made))
-    end)
-    if not row then
-      return nil, failed
-    end
-    return 201, show_allowance(row), { location = PLACE .. row.id }
-  end, PLACE)
+  return operations.make(req, "POST /v1/allowances", GRANTED, function(record)
+    return service.grant(input, req.principal.company, record)
+  end)
 end
 
 --- GET /v1/allowances
@@ -46,13 +40,9 @@ function handler.allowances(req)
   if not rows then
     return nil, err
   end
-  local body = page.answer(rows, limit, show_allowance, function(row)
+  return 200, page.answer(rows, limit, show_allowance, function(row)
     return { row.company, row.id }
-  end)
-  if stopped_at and #rows <= limit then
-    body.next_cursor = page.encode(stopped_at)
-  end
-  return 200, body
+  end, stopped_at)
 end
 
 --- GET /v1/allowances/{id}

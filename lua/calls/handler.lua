@@ -76,22 +76,11 @@ local function show_call(row)
   }
 end
 
-local function show_each(rows, show_one)
-  local list = tg.json.array({})
-  for i, row in ipairs(rows) do
-    list[i] = show_one(row)
-  end
-  return list
-end
-
--- Rows of a deck are counted from 1, in a line from 0.
 local function lines_of(usage)
   local lines = tg.json.array({})
   for _, row in ipairs(usage) do
-    for _, line in ipairs(row.rating.lines or {}) do
-      line.row, line.meter = line.row and line.row + 1, row.meter
-      lines[#lines + 1] = line
-    end
+    local of_meter <const> = show.lines(row.rating.lines, row.meter)
+    table.move(of_meter, 1, #of_meter, #lines + 1, lines)
   end
   return lines
 end
@@ -107,8 +96,8 @@ end
 local function show_found(found, corrected)
   local row <const>, plan <const> = found.row, found.plan
   local body = show_call(row)
-  body.usage, body.lines = show_each(found.usage, show_usage), lines_of(found.usage)
-  body.debits = show_each(found.debits, function(debit)
+  body.usage, body.lines = show.each(found.usage, show_usage), lines_of(found.usage)
+  body.debits = show.each(found.debits, function(debit)
     return {
       seq = debit.seq, amount = show.money(debit.amount, row.currency), entry = debit.entry,
       created_at = show.time(debit.created_at),
@@ -135,13 +124,9 @@ function handler.calls(req)
   if not rows then
     return nil, err
   end
-  local body = page.answer(rows, limit, show_call, function(row)
+  return 200, page.answer(rows, limit, show_call, function(row)
     return { row.company, row.id }
-  end)
-  if stopped_at and #rows <= limit then
-    body.next_cursor = page.encode(stopped_at)
-  end
-  return 200, body
+  end, stopped_at)
 end
 
 --- GET /v1/calls/{call_id}

@@ -19,21 +19,17 @@ local function show_deck(row)
   }
 end
 
+local CREATED <const> = { status = 201, show = show_deck, place = "/v1/rate-decks/" }
+
 --- POST /v1/rate-decks
 function handler.create_deck(req)
   local input, err = request.body(req, schema.deck_create)
   if not input then
     return nil, err
   end
-  return operations.once(req, "POST /v1/rate-decks", function(record)
-    local deck, failed = service.create_deck(input, function(tx, row)
-      return record(tx, 201, show_deck(row))
-    end)
-    if not deck then
-      return nil, failed
-    end
-    return 201, show_deck(deck), { location = "/v1/rate-decks/" .. deck.id }
-  end, "/v1/rate-decks/")
+  return operations.make(req, "POST /v1/rate-decks", CREATED, function(record)
+    return service.create_deck(input, record)
+  end)
 end
 
 --- GET /v1/rate-decks

@@ -42,20 +42,6 @@ local function show_group(group)
   }
 end
 
-local function show_all(rows, show_one)
-  local list = tg.json.array({})
-  for i, row in ipairs(rows) do
-    list[i] = show_one(row)
-  end
-  return list
-end
-
--- Rows of a deck are counted from 1, in a line from 0.
-local function show_line(line)
-  line.row = line.row and line.row + 1
-  return line
-end
-
 --- POST /v1/usage
 function handler.ingest(req)
   local bytes, err = request.bytes(req, "an event, an array of events, or one event a line")
@@ -80,11 +66,7 @@ function handler.usage(req)
   if not rows then
     return nil, err
   end
-  local body = page.answer(rows, limit, show_usage, usage_key)
-  if stopped_at and #rows <= limit then
-    body.next_cursor = page.encode(stopped_at)
-  end
-  return 200, body
+  return 200, page.answer(rows, limit, show_usage, usage_key, stopped_at)
 end
 
 local EXPORT <const> = {
@@ -114,7 +96,7 @@ function handler.usage_summary(req)
   end
   return 200, {
     from = show.time(summary.from), to = show.time(summary.to), group_by = summary.group_by,
-    data = show_all(summary.groups, show_group), totals = show_all(summary.totals, show_group),
+    data = show.each(summary.groups, show_group), totals = show.each(summary.totals, show_group),
   }
 end
 
@@ -155,7 +137,7 @@ function handler.explain(req)
   return 200, {
     event = show_usage(row), rule = "pricing.rate_usage", bundle = tg.crypto.hex(row.rule_bundle),
     rate_deck = or_null(row.deck), rate_deck_version = or_null(row.deck_version),
-    rates = show_all(found.rates, show.rate), lines = show_all(row.rating and row.rating.lines or {}, show_line),
+    rates = show.each(found.rates, show.rate), lines = show.lines(row.rating and row.rating.lines),
     arithmetic = found.arithmetic, agrees = found.agrees, total = show.money(row.amount, row.currency),
     used_before = show_state(row.rating and row.rating.state),
     replayed = show_replay(found.replayed, row.currency), corrections = show_corrections.all(found.corrections),

@@ -203,14 +203,15 @@ end
 ---@param limit integer
 ---@param show fun(row: table): table
 ---@param key fun(row: table): (string|integer)[]
+---@param stopped_at (string|integer)[]? where to go on although the page is not full (core.walk)
 ---@return table body
-function page.answer(rows, limit, show, key)
+function page.answer(rows, limit, show, key, stopped_at)
   local data = tg.json.array({})
   for i = 1, math.min(#rows, limit) do
     data[i] = show(rows[i])
   end
-  local more = #rows > limit
-  return { data = data, next_cursor = more and page.encode(key(rows[limit])) or tg.json.null, total = rows.total }
+  local next_key = #rows > limit and key(rows[limit]) or stopped_at
+  return { data = data, next_cursor = next_key and page.encode(next_key) or tg.json.null, total = rows.total }
 end
 
 return page

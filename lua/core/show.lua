@@ -29,6 +29,29 @@ function show.money(amount, currency)
   return { amount = tostring(amount), currency = currency }
 end
 
+--- Each of some rows, as an array also where there are none.
+---@param rows table[]
+---@param show_one fun(row: any): any
+---@return any[]
+function show.each(rows, show_one)
+  local list = tg.json.array({})
+  for i, row in ipairs(rows) do
+    list[i] = show_one(row)
+  end
+  return list
+end
+
+--- The lines of a rating: rows of a deck are counted from 1, in a line from 0.
+---@param lines table[]? changed here
+---@param meter string? for those that do not say theirs
+---@return table[]
+function show.lines(lines, meter)
+  return show.each(lines or {}, function(line)
+    line.row, line.meter = line.row and line.row + 1, line.meter or meter
+    return line
+  end)
+end
+
 --- A row of a rate deck.
 ---@param row table
 ---@return table

@@ -3,22 +3,12 @@ local show = require("core.show")
 
 local show_corrections = {}
 
--- Rows of a deck are counted from 1, in a line from 0.
-local function show_lines(lines, meter)
-  local list = tg.json.array({})
-  for i, line in ipairs(lines or {}) do
-    list[i] = line
-    line.row, line.meter = line.row and line.row + 1, line.meter or meter
-  end
-  return list
-end
-
 local function show_usage(row)
   return {
     usage = row.usage, meter = row.meter, quantity = tostring(row.quantity), status = row.status,
     billed_seconds = row.billed_s, before = show.money(row.amount_before, row.currency),
-    amount = show.money(row.amount, row.currency), reversal = show_lines(row.reversal, row.meter),
-    lines = show_lines(row.rating.lines, row.meter),
+    amount = show.money(row.amount, row.currency), reversal = show.lines(row.reversal, row.meter),
+    lines = show.lines(row.rating.lines, row.meter),
   }
 end
 
@@ -41,7 +31,7 @@ end
 ---@param rows table[]
 ---@return table[]
 function show_corrections.all(rows)
-  local list, groups = tg.json.array({}), {}
+  local groups = {}
   for _, row in ipairs(rows) do
     local last = groups[#groups]
     if last and last[1].id == row.id then
@@ -50,10 +40,7 @@ function show_corrections.all(rows)
       groups[#groups + 1] = { row }
     end
   end
-  for i, group in ipairs(groups) do
-    list[i] = show_corrections.one(group)
-  end
-  return list
+  return show.each(groups, show_corrections.one)
 end
 
 return show_corrections

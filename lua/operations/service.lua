@@ -85,6 +85,24 @@ function service.once(req, route, work, place)
   return nil, body
 end
 
+--- `once` for what makes one thing and shows it.
+---@param req table
+---@param route string
+---@param how {status: integer, show: (fun(made: table): table), place: string?}
+---@param make fun(record: fun(tx: table, made: table): any, table?): table?, table?
+---@return integer? status, any body_or_err, table? headers
+function service.make(req, route, how, make)
+  return service.once(req, route, function(record)
+    local made, err = make(function(tx, row)
+      return record(tx, how.status, how.show(row))
+    end)
+    if not made then
+      return nil, err
+    end
+    return how.status, how.show(made), how.place and { location = how.place .. made.id }
+  end, how.place)
+end
+
 --- The end of a transaction that wrote a row: records the answer made of it.
 ---@param tx table
 ---@param record fun(tx: table, row: table): any, table?

@@ -38,14 +38,6 @@ local function answer(req, status, body, headers)
   return problem.status, problem, PROBLEM
 end
 
-local function show_all(rows, show_one)
-  local list = tg.json.array({})
-  for i, row in ipairs(rows) do
-    list[i] = show_one(row)
-  end
-  return list
-end
-
 -- Bundles -------------------------------------------------------------------------------------------------------------
 
 local function show_bundle(row)
@@ -63,7 +55,7 @@ function handler.hooks()
   end
   return 200, {
     bundle = active,
-    data = show_all(list, function(one)
+    data = show.each(list, function(one)
       local hook = one.hook
       return {
         name = one.name, summary = hook.summary, on_failure = hook.on_failure, says = or_null(hook.says),
@@ -138,7 +130,7 @@ function handler.bundle(req)
 end
 
 local function show_changes(list)
-  return show_all(list, function(change)
+  return show.each(list, function(change)
     return { path = change.path, change = change.change, diff = or_null(change.diff) }
   end)
 end
@@ -245,7 +237,7 @@ function handler.active()
   end
   return 200, {
     revision = slot.revision, bundle = slot.bundle or "release", set_by = slot.set_by, set_at = show.time(slot.set_at),
-    nodes = show_all(slot.nodes, function(row)
+    nodes = show.each(slot.nodes, function(row)
       return show_node(row, slot.revision)
     end),
   }
@@ -300,9 +292,9 @@ function handler.shadow_report()
   local function show_group(group)
     return report.show(group, true)
   end
-  body.totals = show_all(found.totals, show_group)
-  body.companies = show_all(found.groups, show_group)
-  body.samples = show_all(found.samples, function(row)
+  body.totals = show.each(found.totals, show_group)
+  body.companies = show.each(found.groups, show_group)
+  body.samples = show.each(found.samples, function(row)
     return {
       hook = row.hook, company = row.company ~= "" and row.company or tg.json.null, input = row.input, live = row.live,
       candidate = or_null(row.candidate), error = or_null(row.error), seen_at = show.time(row.seen_at),
@@ -337,21 +329,17 @@ local function show_backtest(row)
   }
 end
 
+local BEGUN <const> = { status = 202, show = show_backtest, place = "/v1/rules/backtests/" }
+
 --- POST /v1/rules/backtests
 function handler.create_backtest(req)
   local input, err = request.body(req, schema.backtest)
   if not input then
     return nil, err
   end
-  return operations.once(req, "POST /v1/rules/backtests", function(record)
-    local row, failed = service.create_backtest(input, req.principal, function(tx, row)
-      return record(tx, 202, show_backtest(row))
-    end)
-    if not row then
-      return nil, failed
-    end
-    return 202, show_backtest(row), { location = "/v1/rules/backtests/" .. row.id }
-  end, "/v1/rules/backtests/")
+  return operations.make(req, "POST /v1/rules/backtests", BEGUN, function(record)
+    return service.create_backtest(input, req.principal, record)
+  end)
 end
 
 --- GET /v1/rules/backtests

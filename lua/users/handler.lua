@@ -48,21 +48,17 @@ local function show_role(row)
   }
 end
 
+local USER_CREATED <const> = { status = 201, show = show_user, place = "/v1/users/" }
+
 --- POST /v1/users
 function handler.create_user(req)
   local input, err = request.body(req, schema.user_create)
   if not input then
     return nil, err
   end
-  return operations.once(req, "POST /v1/users", function(record)
-    local user, failed = service.create_user(input, req.principal, function(tx, row)
-      return record(tx, 201, show_user(row))
-    end)
-    if not user then
-      return nil, failed
-    end
-    return 201, show_user(user), { location = "/v1/users/" .. user.id }
-  end, "/v1/users/")
+  return operations.make(req, "POST /v1/users", USER_CREATED, function(record)
+    return service.create_user(input, req.principal, record)
+  end)
 end
 
 --- GET /v1/users
@@ -151,21 +147,17 @@ function handler.invite(req)
   return 202, { message = "A letter with a code is on its way." }
 end
 
+local ROLE_CREATED <const> = { status = 201, show = show_role, place = "/v1/roles/" }
+
 --- POST /v1/roles
 function handler.create_role(req)
   local input, err = request.body(req, schema.role_create)
   if not input then
     return nil, err
   end
-  return operations.once(req, "POST /v1/roles", function(record)
-    local role, failed = rights.create_role(input, req.principal, function(tx, row)
-      return record(tx, 201, show_role(row))
-    end)
-    if not role then
-      return nil, failed
-    end
-    return 201, show_role(role), { location = "/v1/roles/" .. role.id }
-  end, "/v1/roles/")
+  return operations.make(req, "POST /v1/roles", ROLE_CREATED, function(record)
+    return rights.create_role(input, req.principal, record)
+  end)
 end
 
 --- GET /v1/roles

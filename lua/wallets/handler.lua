@@ -18,6 +18,21 @@ local function by_id(row)
   return { row.id }
 end
 
+-- Something that a wallet has, read as a whole.
+local function reading(read, show_one)
+  return function(req)
+    local id, err = v.path_id(req.params.id, "wal", "wallet")
+    local found
+    if id then
+      found, err = read(id)
+    end
+    if not found then
+      return nil, err
+    end
+    return 200, show_one(found)
+  end
+end
+
 -- A list that belongs to a wallet.
 local function listing(fields, prefix, read, show_one)
   return function(req)
@@ -52,18 +67,7 @@ function handler.wallets(req)
 end
 
 --- GET /v1/wallets/{id}
-function handler.wallet(req)
-  local id, err = v.path_id(req.params.id, "wal", "wallet")
-  if not id then
-    return nil, err
-  end
-  local wallet
-  wallet, err = service.wallet(id)
-  if not wallet then
-    return nil, err
-  end
-  return 200, show.wallet(wallet)
-end
+handler.wallet = reading(service.wallet, show.wallet)
 
 --- GET /v1/wallets/{id}/entries
 handler.entries = listing(schema.entry_list, "ent", service.entries, show.entry)
@@ -71,18 +75,34 @@ handler.entries = listing(schema.entry_list, "ent", service.entries, show.entry)
 --- GET /v1/wallets/{id}/credits
 handler.credits = listing(schema.credit_list, "crd", service.credits, show.credit)
 
--- The id of the wallet and the body of a request that is the seller's to make: what is not there, or not theirs, is
--- told before the body is looked at.
-local function from_above(req, what, shape)
-  local id, err = v.path_id(req.params.id, "wal", "wallet")
-  local wallet, input
+-- The id of the path and the body: what is not there, or not the caller's, is told before the body is looked at.
+local function read_body(req, prefix, name, find, shape)
+  local id, err = v.path_id(req.params.id, prefix, name)
+  local found, input
   if id then
-    wallet, err = service.from_above(id, what)
+    found, err = find(id)
   end
-  if wallet then
+  if found then
     input, err = request.body(req, shape)
   end
   return input and id, input or err
+end
+
+-- Of a wallet that the caller may see.
+local function of_wallet(req, shape)
+  return read_body(req, "wal", "wallet", service.wallet, shape)
+end
+
+-- Of what is the seller's to do with a wallet.
+local function from_above(req, what, shape)
+  return read_body(req, "wal", "wallet", function(id)
+    return service.from_above(id, what)
+  end, shape)
+end
+
+-- Of an order that is the seller's to close.
+local function of_order(req, shape)
+  return read_body(req, "top", "order", orders.from_above, shape)
 end
 
 --- POST /v1/wallets/{id}/credit-limit
@@ -110,20 +130,16 @@ local function show_moved(moved)
   return { entry = show.entry(moved.entry), wallet = show.wallet(moved.wallet) }
 end
 
+local MOVED <const> = { status = 201, show = show_moved }
+
 --- POST /v1/wallets/{id}/topups
 function handler.top_up(req)
   local id, input = from_above(req, "money", schema.topup)
   if not id then
     return nil, input
   end
-  return operations.once(req, "POST /v1/wallets/" .. id .. "/topups", function(record)
-    local moved, err = service.top_up(id, input, function(tx, made)
-      return record(tx, 201, show_moved(made))
-    end)
-    if not moved then
-      return nil, err
-    end
-    return 201, show_moved(moved)
+  return operations.make(req, "POST /v1/wallets/" .. id .. "/topups", MOVED, function(record)
+    return service.top_up(id, input, record)
   end)
 end
 
@@ -131,20 +147,16 @@ local function show_given(given)
   return { credit = show.credit(given.credit), wallet = show.wallet(given.wallet) }
 end
 
+local GIVEN <const> = { status = 201, show = show_given }
+
 --- POST /v1/wallets/{id}/credits
 function handler.give_credit(req)
   local id, input = from_above(req, "credit", schema.credit)
   if not id then
     return nil, input
   end
-  return operations.once(req, "POST /v1/wallets/" .. id .. "/credits", function(record)
-    local given, err = service.give_credit(id, input, function(tx, made)
-      return record(tx, 201, show_given(made))
-    end)
-    if not given then
-      return nil, err
-    end
-    return 201, show_given(given)
+  return operations.make(req, "POST /v1/wallets/" .. id .. "/credits", GIVEN, function(record)
+    return service.give_credit(id, input, record)
   end)
 end
 
@@ -173,34 +185,6 @@ function handler.correct(req)
     end
     return 200, show_moved(moved)
   end)
-end
-
--- Something that a wallet has, read or set as a whole.
-local function reading(read, show_one)
-  return function(req)
-    local id, err = v.path_id(req.params.id, "wal", "wallet")
-    local found
-    if id then
-      found, err = read(id)
-    end
-    if not found then
-      return nil, err
-    end
-    return 200, show_one(found)
-  end
-end
-
--- The id of a wallet that the caller may see, and the body.
-local function of_wallet(req, shape)
-  local id, err = v.path_id(req.params.id, "wal", "wallet")
-  local wallet, input
-  if id then
-    wallet, err = service.wallet(id)
-  end
-  if wallet then
-    input, err = request.body(req, shape)
-  end
-  return input and id, input or err
 end
 
 --- GET /v1/wallets/{id}/levels
@@ -241,18 +225,7 @@ end
 --- GET /v1/wallets/{id}/topup-orders
 handler.orders = listing(schema.order_list, "top", orders.orders, show.order)
 
--- The id of an order that is the seller's to close, and the body.
-local function of_order(req, shape)
-  local id, err = v.path_id(req.params.id, "top", "order")
-  local order, input
-  if id then
-    order, err = orders.from_above(id)
-  end
-  if order then
-    input, err = request.body(req, shape)
-  end
-  return input and id, input or err
-end
+local SETTLED <const> = { status = 200, show = show.order }
 
 --- POST /v1/topup-orders/{id}/settle
 function handler.settle_order(req)
@@ -260,14 +233,8 @@ function handler.settle_order(req)
   if not id then
     return nil, input
   end
-  return operations.once(req, "POST /v1/topup-orders/" .. id .. "/settle", function(record)
-    local order, err = orders.settle(id, input, function(tx, row)
-      return record(tx, 200, show.order(row))
-    end)
-    if not order then
-      return nil, err
-    end
-    return 200, show.order(order)
+  return operations.make(req, "POST /v1/topup-orders/" .. id .. "/settle", SETTLED, function(record)
+    return orders.settle(id, input, record)
   end)
 end
 
