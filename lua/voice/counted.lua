@@ -1,6 +1,6 @@
 --- What a provider has counted of a call, in our meters.
 -- Pure. A part is {key = "voice.characters", quantity = decimal, cost = decimal?} with the cost in USD; of several
--- parts of one meter there is one sum.
+-- parts of one meter there is one sum, and none of nothing that costs nothing.
 local counted = {}
 
 local CURRENCY <const> = "USD"
@@ -33,13 +33,16 @@ function counted.usage(parts, meter_of)
       row.cost = part.cost and (row.cost or ZERO) + part.cost or row.cost
     end
   end
-  for i, row in ipairs(list) do
-    list[i] = {
-      meter = row.meter, quantity = tostring(row.quantity),
-      provider_cost = row.cost and { amount = tostring(row.cost), currency = CURRENCY },
-    }
+  local usage <const> = {}
+  for _, row in ipairs(list) do
+    if row.quantity > ZERO or row.cost and row.cost > ZERO then
+      usage[#usage + 1] = {
+        meter = row.meter, quantity = tostring(row.quantity),
+        provider_cost = row.cost and { amount = tostring(row.cost), currency = CURRENCY },
+      }
+    end
   end
-  return list
+  return usage
 end
 
 return counted

@@ -1,6 +1,7 @@
 --- Calls that Vapi or Retell carries: a call comes in and they ask, it is answered, it is over.
 -- The money for the longest that a call may be is held at its beginning, because they do not ask again; the provider is
--- told to end the call when it is used up. A call that nobody has asked for (outgoing ones; one that was let in while
+-- told to end the call when it is used up. Nor can such a call be stopped from here: there is no renewal to say it in.
+-- A call that nobody has asked for (outgoing ones; one that was let in while
 -- the engine was busy) is charged at its end, as usage with an identity of its own: once, however often it is told.
 local counted = require("voice.counted")
 local endpoints = require("voice.endpoints")

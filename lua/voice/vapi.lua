@@ -23,13 +23,22 @@ local SORRY <const> = "We are sorry, this call cannot be taken right now. Please
 local COUNTS <const> = {
   transport = { "minutes" }, transcriber = { "minutes" }, model = { "promptTokens", "completionTokens" },
   voice = { "characters" }, vapi = { "minutes" }, analysis = { "promptTokens", "completionTokens" },
-  chat = { "promptTokens", "completionTokens" },
+  chat = { "promptTokens", "completionTokens" }, ["knowledge-base"] = { "promptTokens", "completionTokens" },
+  ["voicemail-detection"] = {
+    "promptTextTokens", "promptAudioTokens", "completionTextTokens", "completionAudioTokens",
+  },
 }
 local METERS <const> = {
   ["transport.minutes"] = "telephony.minutes", ["transcriber.minutes"] = "stt.minutes",
   ["model.promptTokens"] = "llm.tokens.in", ["model.completionTokens"] = "llm.tokens.out",
   ["voice.characters"] = "tts.characters", ["vapi.minutes"] = "vapi.minutes",
   ["analysis.promptTokens"] = "llm.analysis.tokens.in", ["analysis.completionTokens"] = "llm.analysis.tokens.out",
+  ["knowledge-base.promptTokens"] = "llm.knowledge.tokens.in",
+  ["knowledge-base.completionTokens"] = "llm.knowledge.tokens.out",
+  ["voicemail-detection.promptTextTokens"] = "llm.voicemail.tokens.in",
+  ["voicemail-detection.promptAudioTokens"] = "llm.voicemail.tokens.in",
+  ["voicemail-detection.completionTextTokens"] = "llm.voicemail.tokens.out",
+  ["voicemail-detection.completionAudioTokens"] = "llm.voicemail.tokens.out",
   ["chat.promptTokens"] = "llm.tokens.in", ["chat.completionTokens"] = "llm.tokens.out",
 }
 

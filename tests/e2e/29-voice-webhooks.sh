@@ -302,6 +302,16 @@ is "$(wallet | cut -d, -f2-)" '"0","0.05"]' "is given back"
 money 10
 tell_retell call-ended '.call.direction = "outbound" | .call.from_number = "+12125550100" | .call.to_number = "+12125550187"'
 is "$status $(wallet | cut -d, -f3)" '204 "9.685"]' "an outgoing call is charged at its end: 0.315"
+# the price list of Retell itself: a prompt of 7000 tokens on average, twice as many as are free, doubles 83.4 s
+key=$platform_key
+make_company packed "\"rate_deck\": \"$deck\", \"pricing\": {\"pack\": \"retell\", \"pack_options\": {\"per_minute\": {\"voice\": \"0.06\"}}}"
+post /v1/voice-endpoints "{\"provider\": \"retell\", \"name\": \"packed\", \"secret\": \"$RETELL\", \"company\": \"$id\"}"
+(
+    retell=$(field .id)
+    tell_retell call-ended '.call.llm_token_usage.average = 7000 | .call.metadata.tollgate_call_id = "packed"'
+)
+is "$(sql "SELECT SUM(amount) FROM usage_events WHERE call_id = 'packed'" | sed -E 's/0+$//')" 0.167 \
+    "by the price pack of Retell: 167 s × 0.06/60" # ⌈83.4 × 7000/3500⌉
 key=$agency_key
 post /v1/voice-endpoints "{\"provider\": \"retell\", \"name\": \"x\", \"secret\": \"$RETELL\", \"max_minutes\": 121}"
 problem 422 invalid_input "longer than Retell lets a call be" /max_minutes
@@ -418,7 +428,7 @@ is "$status $(field .assistantId)" "200 asst-3" "the new one is"
 secret=another-secret-01 tell_vapi end-of-call-report "$(over v-9 10)"
 key=$agency_key
 api DELETE "/v1/voice-endpoints/$vapi"
-is "$status $(sql "SELECT COUNT(*) FROM sealed_values")" "204 2" "an endpoint goes, and its secret with it"
+is "$status $(sql "SELECT COUNT(*) FROM sealed_values")" "204 3" "an endpoint goes, and its secret with it"
 secret=another-secret-01 tell_vapi assistant-request "$(named v-9)"
 problem 404 not_found "then nobody is there"
 

@@ -64,11 +64,14 @@ describe("Vapi's messages", function()
       costs = {
         { type = "model", promptTokens = 100, completionTokens = 10, cost = d("0.01") },
         { type = "model", promptTokens = 50, completionTokens = 0, cost = d("0.005") },
-        { type = "voice", characters = 7 }, { type = "transport", minutes = d("1.5"), cost = d("0.02") },
+        { type = "voice", characters = 7 }, { type = "analysis", promptTokens = 0, completionTokens = 0, cost = 0 },
+        { type = "knowledge-base", promptTokens = 0, cost = d("0.001") },
+        { type = "transport", minutes = d("1.5"), cost = d("0.02") },
       },
     }))
     assert.same({
-      "llm.tokens.in 150 0.015", "llm.tokens.out 10 -", "tts.characters 7 -", "telephony.minutes 1.5 0.02",
+      "llm.tokens.in 150 0.015", "llm.tokens.out 10 -", "tts.characters 7 -", "llm.knowledge.tokens.in 0 0.001",
+      "telephony.minutes 1.5 0.02",
     }, usage(event, vapi.meter))
     assert.same({ "words 7 -" }, usage(event, function(key)
       return ({ ["voice.characters"] = "words" })[key]
