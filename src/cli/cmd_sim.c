@@ -357,7 +357,7 @@ static const struct tg_option options[] = {
     {"calls", "N", "ends after so many"},
     {"for", "SECONDS", "ends after so long; who still talks hangs up within five seconds"},
     {"companies", "N", "that the calls are of, made when they are not there (20)"},
-    {"money", "AMOUNT", "that each begins with, as credit (100)"},
+    {"money", "AMOUNT", "that each begins with, as credit; up to twice as much is left as it is (100)"},
     {"talk", "SECONDS", "that a call lasts on average, lognormal (188)"},
     {"slice", "SECONDS", "asked for at a time (60)"},
     {"seed", "N", "the same seed, the same calls"},

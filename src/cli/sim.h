@@ -37,6 +37,7 @@ struct tg_sim_settings {
 
 struct tg_sim_company {
     char id[TG_ID_TEXT_SIZE], wallet[TG_ID_TEXT_SIZE];
+    struct tg_decimal available; /* when it begins */
     struct tg_decimal balance_before, balance_after, held_after, usage_before, usage_after, charged, overrun;
     bool is_obedient; /* its calls use nothing but what was granted */
 };

@@ -189,10 +189,6 @@ static void differ_company(struct tg_sim *sim, struct check *check, const struct
 
 static void check_companies(struct tg_sim *sim, struct check *check, struct tg_decimal *charged_r)
 {
-    struct tg_decimal money = tg_decimal_zero;
-    struct tg_err ignored;
-    int rc = tg_decimal_parse(sim->set->money, strlen(sim->set->money), &money, &ignored);
-    assert(rc == 0);
     for (unsigned i = 0; i != sim->set->companies; ++i) {
         const struct tg_sim_company *c = &sim->companies[i];
         struct tg_decimal taken = minus(c->balance_before, c->balance_after);
@@ -203,7 +199,7 @@ static void check_companies(struct tg_sim *sim, struct check *check, struct tg_d
         if (c->is_obedient)
             differ_company(sim, check, c, "overruns of calls that used no more than they were granted", tg_decimal_zero,
                            c->overrun);
-        struct tg_decimal bound = money;
+        struct tg_decimal bound = c->available;
         add(&bound, c->overrun);
         if (tg_decimal_cmp(taken, bound) > 0)
             differ_company(sim, check, c, "spent more than it had, overruns included", bound, taken);

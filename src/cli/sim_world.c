@@ -1,7 +1,7 @@
 /* sim_world - where simulated calls take place: a deck, companies of their own and their money (sim.h).
  *
  * They are named, so that a second run finds them: the deck "tollgate sim", companies with external_ref sim-1, sim-2, ….
- * A company's money is its credit limit: a run begins with exactly that much available.
+ * A company's money is its credit limit, which is left alone when between one and two times as much is available.
  */
 #include <assert.h>
 #include <inttypes.h>
@@ -245,14 +245,19 @@ static int take_company(struct fan *fan, size_t i, const json_t *answer, struct 
 /* With what it owes already, so much is available. */
 static void make_limit(struct fan *fan, size_t i, struct tg_strbuf *path, struct tg_strbuf *body)
 {
-    const struct tg_sim_company *company = &fan->sim->companies[i];
-    struct tg_decimal limit;
+    struct tg_sim_company *company = &fan->sim->companies[i];
+    struct tg_decimal money, twice, limit;
     struct tg_err err;
     char text[TG_DECIMAL_TEXT_SIZE];
-    int rc = tg_decimal_parse(fan->sim->set->money, strlen(fan->sim->set->money), &limit, &err);
+    int rc = tg_decimal_parse(fan->sim->set->money, strlen(fan->sim->set->money), &money, &err);
     if (rc == 0)
-        rc = tg_decimal_sub(limit, company->balance_before, &limit, &err);
+        rc = tg_decimal_add(money, money, &twice, &err);
+    if (rc == 0)
+        rc = tg_decimal_sub(money, company->balance_before, &limit, &err);
     assert(rc == 0);
+    if (tg_decimal_cmp(company->available, money) >= 0 && tg_decimal_cmp(company->available, twice) <= 0)
+        return;
+    company->available = money;
     tg_decimal_format(limit, text);
     tg_strbuf_printf(path, "/v1/wallets/%s/credit-limit", company->wallet);
     tg_strbuf_printf(body, "{\"amount\":\"%s\"}", text);
@@ -276,6 +281,8 @@ static int take_wallet(struct tg_sim *sim, const json_t *row, void *arg, struct 
     if (company == NULL)
         return 0;
     snprintf(company->wallet, sizeof(company->wallet), "%s", text_of(row, "id"));
+    if (!is_after && amount_of(row, "available", &company->available, err_r) != 0)
+        return -1;
     if (!is_after)
         return amount_of(row, "balance", &company->balance_before, err_r);
     if (amount_of(row, "held", &company->held_after, err_r) != 0)

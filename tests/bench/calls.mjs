@@ -34,7 +34,7 @@ function sim(stand, server, args) {
   const pids = [stand.pids(server), stand.pids(null)], before = pids.map(cpuSeconds);
   return new Promise((resolve, reject) => {
     execFile(path.join(build, 'tollgate'), ['sim', 'calls', '--url', `http://127.0.0.1:${server.port}`, '--key-file',
-      path.join(stand.dir, 'api-key'), '--money', '10000000', '--overrun', '0', '--json', ...args.map(String)],
+      path.join(stand.dir, 'api-key'), '--money', '1000000', '--overrun', '0', '--json', ...args.map(String)],
     { maxBuffer: 1 << 24 }, (err, out, errors) => {
       if (err) return reject(new Error(`${server.name} ${args.join(' ')}: ${errors}${out}`));
       const result = JSON.parse(out);
@@ -90,7 +90,7 @@ async function usageOneByOne(stand, server, run, until) {
 async function ours(stand, server, options, found) {
   const { seconds, many } = options, full = ['--at-once', 256, '--connections', 256, '--for', seconds];
   const kinds = [['one company', 1], [`${many} companies`, many]];
-  await sim(stand, server, ['--at-once', 8, '--for', 1, '--companies', many, '--talk', 1]); // makes them
+  await sim(stand, server, ['--at-once', 8, '--for', 1, '--companies', many, '--talk', 1, '--money', 1500000]); // makes them
   head();
   for (const [name, n] of kinds) {
     row(`idle, ${name}`, await sim(stand, server, ['--at-once', 1, '--for', seconds, '--companies', n, '--talk', 120]));
@@ -122,7 +122,7 @@ async function peers(stand, options, found) {
     program: process.execPath, args: [path.join(root, 'tests/bench/peers/fastify/calls.mjs')],
     env: { NODE_ENV: 'production', BENCH_PORT: String(port), BENCH_DATABASE_URL: stand.env.TOLLGATE_OWNER_URL },
   }));
-  await sim(stand, server, ['--at-once', 8, '--for', 1, '--companies', many, '--talk', 1]);
+  await sim(stand, server, ['--at-once', 8, '--for', 1, '--companies', many, '--talk', 1, '--money', 1500000]);
   head();
   for (const n of [1, many]) {
     const result = await sim(stand, server, ['--at-once', 256, '--connections', 256, '--for', seconds, '--companies', n, '--talk', 1]);

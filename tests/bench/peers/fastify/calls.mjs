@@ -146,7 +146,7 @@ app.get('/v1/companies', async () => {
 });
 app.get('/v1/wallets', async () => {
   const [rows] = await pool.query('SELECT * FROM bench_call_wallets');
-  return { data: rows.map((r) => ({ id: r.company_id, company: r.company_id, balance: { amount: r.balance, currency: 'USD' }, held: { amount: r.held, currency: 'USD' } })) };
+  return { data: rows.map((r) => ({ id: r.company_id, company: r.company_id, balance: { amount: r.balance, currency: 'USD' }, available: money(parse(r.balance) + parse(r.credit_limit) - parse(r.held)), held: { amount: r.held, currency: 'USD' } })) };
 });
 app.post('/v1/wallets/:id/credit-limit', async (req) => {
   await pool.execute('UPDATE bench_call_wallets SET credit_limit = ? WHERE company_id = ?', [req.body.amount, req.params.id]);
