@@ -266,7 +266,7 @@ static int decide(struct tg_batch *b, uint32_t item_index, struct tg_err *err_r)
     assert(d.call_index < b->n_calls);
     d.call = &b->calls[d.call_index];
     if (item->op->kind != TG_OP_AUTHORIZE && !d.call->exists) {
-        refuse(item, TG_ERR_NOT_FOUND, "no call with this call_id was authorized");
+        refuse(item, TG_ERR_NOT_FOUND, "this company has no call with this call_id; `company` names one below it");
         return 0;
     }
     if (prepare(&d, err_r) != 0)

@@ -92,13 +92,11 @@ const struct tg_command tg_cmd_ledger_verify = {
     0,
     "Replays the ledger and compares it with every balance and with the chain it was sealed by",
     "Postings sum to zero, a wallet's balance is the sum of its postings, a charge is the sum of the usage or of the "
-    "calls "
-    "it is for, a wallet holds what its open calls hold, what remains of a credit is what was not drawn. Each "
-    "company's "
-    "entries are sealed every minute by a hash over them and over the seal before: found is what was changed, added or "
-    "taken away since. The server may run meanwhile. Exit code 3 when something differs; each difference is a line. "
-    "That "
-    "the end of a chain is missing together with its entries shows only a comparison with a head that was kept "
-    "elsewhere: --heads, or ledger_sealed in the server's log.",
+    "calls it is for, a correction is the difference that it makes, a wallet holds what its open calls hold, what "
+    "remains of a credit or of free seconds is what was not used. Each company's entries are sealed every minute by a "
+    "hash over them and over the seal before: found is what was changed, added or taken away since. The server may run "
+    "meanwhile. Exit code 3 when something differs; each difference is a line. That the end of a chain is missing "
+    "together with its entries shows only a comparison with a head that was kept elsewhere: --heads, or ledger_sealed "
+    "in the server's log.",
     options,
     run_verify};

@@ -253,7 +253,7 @@ static int l_json(lua_State *L)
     if (r->body == NULL)
         return refuse(L, 400, "malformed_json", "the request has no body; it must be JSON");
     if (!is_json_type(tg_request_header(r, H2O_STRLIT("content-type"))))
-        return refuse(L, 415, "unsupported_media_type", "the body must be application/json");
+        return refuse(L, 415, "unsupported_media_type", "the body must be application/json, and Content-Type say so");
     if (tg_json_push(L, r->body->bytes, r->body->len, &err) != 0)
         return refuse(L, 400, "malformed_json", err.text);
     return 1;
