@@ -1,7 +1,7 @@
 /* engine - the ledger engine: the one place where charges move money.
  *
- * A plain thread with blocking SQL and rule VMs of its own, and a second one for what meets locked wallets (charge/lane).
- * Loop threads validate, copy and submit; what queued while the last transaction committed forms the next one, calls
+ * Lanes (charge/lane): plain threads with blocking SQL and rule VMs of their own. Two share the companies; a third takes
+ * what meets locked wallets, and large uploads. Loop threads validate, copy and submit; what queued while the last transaction committed forms the next one, calls
  * first (src/README.md). A transaction: lock the wallets it needs, ascending, SKIP LOCKED → read what is already there
  * → rate and decide in arrival order → write with a few bulk statements → commit.
  *
@@ -25,7 +25,7 @@ struct tg_engine_settings {
     size_t batch_rows_max; /* 0: 5000 rows written in one transaction */
 };
 /* Connects lazily and keeps trying: a database that is down makes operations fail after their deadline, not the
- * engine. It has the seats "engine" and "engine-slow" in book: a batch is decided with the newest rules there are when it
+ * engine. It has the seats "engine", "engine-2" and "engine-slow" in book: a batch is decided with the newest rules there are when it
  * begins. Before there are rules that the database confirms nothing is charged, as when the database is away. */
 struct tg_engine *tg_engine_new(const struct tg_dburl *url, struct tg_rulebook *book,
                                 const struct tg_engine_settings *set);

@@ -42,7 +42,7 @@ static void register_all(void)
     queued = add(TG_METRIC_GAUGE, "tollgate_engine_queued_rows",
                  "Rows that waiting operations will write, those of the running transaction too.", 0);
     away = add(TG_METRIC_GAUGE, "tollgate_engine_database_away",
-               "1 while the database does not answer the ledger engine, else 0.", 0);
+               "Lanes of the ledger engine that the database did not answer last time.", 0);
     waits = add(TG_METRIC_HISTOGRAM, "tollgate_engine_operation_seconds",
                 "From the submission of an operation to its answer, failed ones too.", 1);
 }

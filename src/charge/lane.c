@@ -14,6 +14,7 @@
 #include <assert.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -46,6 +47,7 @@ struct tg_lane {
     pthread_mutex_t lock; /* of everything down to the line */
     pthread_cond_t wake;
     struct tg_queue *queue;
+    atomic_size_t queued_rows; /* those of the running transaction, too; read without the lock */
     bool is_stopping;
     bool has_rules_offered; /* to be taken at the next batch */
     struct tg_engine_stats stats;
@@ -92,9 +94,8 @@ static void answer(struct tg_lane *lane, struct tg_queued *const *list, size_t n
     const uint64_t now_us = tg_clock_mono_us();
     pthread_mutex_lock(&lane->lock);
     for (size_t i = 0; i < n; i++) {
-        const size_t before = atomic_fetch_sub(lane->set.queued_rows, list[i]->n_rows);
-        assert(before >= list[i]->n_rows);
-        (void)before;
+        assert(lane->queued_rows >= list[i]->n_rows);
+        lane->queued_rows -= list[i]->n_rows;
         lane->stats.events += tg_op_n_events(list[i]->item.op);
     }
     lane->stats.operations += n;
@@ -146,6 +147,13 @@ static void requeue(struct tg_lane *lane, struct tg_queued **list, size_t n)
     pthread_mutex_unlock(&lane->lock);
 }
 
+static void push(struct tg_lane *lane, struct tg_queued *q) /* under the lock */
+{
+    lane->queued_rows += q->n_rows;
+    tg_queue_push(lane->queue, q);
+    pthread_cond_signal(&lane->wake);
+}
+
 /* A wallet that they need is locked. Somebody who has it in one transaction after the other may be met each time: then
  * they are the slow lane's, which waits for the lock. Those of a company keep their order. */
 static void defer(struct tg_lane *lane, struct tg_queued **list, size_t n)
@@ -162,9 +170,9 @@ static void defer(struct tg_lane *lane, struct tg_queued **list, size_t n)
             continue;
         }
         list[i]->not_before_us = 0;
-        pthread_mutex_lock(&slow->lock);
-        tg_queue_push(slow->queue, list[i]);
-        pthread_cond_signal(&slow->wake);
+        lane->queued_rows -= list[i]->n_rows;
+        pthread_mutex_lock(&slow->lock); /* it may be ending, but takes what there is */
+        push(slow, list[i]);
         pthread_mutex_unlock(&slow->lock);
     }
     requeue(lane, list, n_again);
@@ -340,8 +348,8 @@ static size_t next_batch(struct tg_lane *lane, struct tg_queued **list)
             n = tg_queue_take(lane->queue, now_us, lane->set.batch_rows_max, list, BATCH_OPS_MAX, &next_us);
         const bool ends = n == 0 && is_empty && lane->is_stopping;
         struct tg_engine_stats stats = lane->stats;
-        stats.queued_rows = lane->set.slow == NULL ? 0 : atomic_load(lane->set.queued_rows); /* of both: told once */
-        tg_engine_metrics_publish(&stats, lane->set.slow != NULL && lane->away_pause_us > 0, &lane->published);
+        stats.queued_rows = lane->queued_rows;
+        tg_engine_metrics_publish(&stats, lane->away_pause_us > 0, &lane->published);
         if (n == 0 && !ends && !lane->has_rules_offered) {
             if (is_empty)
                 pthread_cond_wait(&lane->wake, &lane->lock);
@@ -429,10 +437,8 @@ bool tg_lane_push(struct tg_lane *lane, struct tg_queued *q)
 {
     pthread_mutex_lock(&lane->lock);
     const bool is_open = !lane->is_stopping;
-    if (is_open) {
-        tg_queue_push(lane->queue, q);
-        pthread_cond_signal(&lane->wake);
-    }
+    if (is_open)
+        push(lane, q);
     pthread_mutex_unlock(&lane->lock);
     return is_open;
 }
@@ -440,7 +446,13 @@ bool tg_lane_push(struct tg_lane *lane, struct tg_queued *q)
 struct tg_engine_stats tg_lane_stats(struct tg_lane *lane)
 {
     pthread_mutex_lock(&lane->lock);
-    const struct tg_engine_stats stats = lane->stats;
+    struct tg_engine_stats stats = lane->stats;
     pthread_mutex_unlock(&lane->lock);
+    stats.queued_rows = lane->queued_rows;
     return stats;
+}
+
+size_t tg_lane_queued_rows(const struct tg_lane *lane)
+{
+    return lane->queued_rows;
 }
