@@ -87,7 +87,7 @@ is "$(sql "SELECT amount + 0, LOWER(HEX(rule_bundle)) FROM usage_events WHERE ev
 applied() { # REVISION FILE…: how many seats of these logs have it
     jq -c "select(.name == \"rules_swapped\" and .revision == $1)" "${@:2}" 2>/dev/null | wc -l
 }
-all_applied() { [ "$(applied "$revision" "$dir/server.log" "$dir/b.log")" = 6 ]; }
+all_applied() { [ "$(applied "$revision" "$dir/server.log" "$dir/b.log")" = 10 ]; } # two loops and three lanes each
 slowest() { # the longest of the seats since the row was written, in ms
     jq -s "[.[] | select(.name == \"rules_swapped\" and .revision == $revision) | .published_usecs] | max / 1000 | floor" \
         "$dir/server.log" "$dir/b.log"
@@ -96,7 +96,7 @@ rule 0.25
 activate "$bundle"
 hint
 until_true 3 all_applied
-ok $? "a hint reaches the two loops and the engine of both"
+ok $? "a hint reaches the two loops and the engine's lanes of both"
 ms=$(slowest)
 ok $((ms < ${TOLLGATE_HINT_MS:-500} ? 0 : 1)) "… $ms ms after the activation"
 decide 0.25
