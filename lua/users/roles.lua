@@ -37,7 +37,7 @@ roles.BUILT_IN = {
     permissions = {
       "companies:read", "api_keys:read", "users:read", "roles:read", "rate_decks:read", "usage:read", "calls:read",
       "wallets:read", "rules:read", "audit:read", "approvals:read", "alerts:read",
-      "allowances:read",
+      "allowances:read", "voice_endpoints:read",
     },
   },
 }

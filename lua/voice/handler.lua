@@ -11,8 +11,6 @@ local v = require("core.validate")
 
 local handler = {}
 
-local PLACE <const> = "/v1/voice-endpoints/"
-
 local or_null <const> = show.or_null
 
 local function show_endpoint(row)
@@ -27,6 +25,8 @@ local function show_endpoint(row)
   }
 end
 
+local MADE <const> = { status = 201, show = show_endpoint, place = "/v1/voice-endpoints/" }
+
 local function path_id(req)
   return v.path_id(req.params.id, "voi", "voice endpoint")
 end
@@ -37,15 +37,9 @@ function handler.create_endpoint(req)
   if not input then
     return nil, err
   end
-  return operations.once(req, "POST /v1/voice-endpoints", function(record)
-    local row, failed = endpoints.create(input, req.principal.company, function(tx, made)
-      return record(tx, 201, show_endpoint(made))
-    end)
-    if not row then
-      return nil, failed
-    end
-    return 201, show_endpoint(row), { location = PLACE .. row.id }
-  end, PLACE)
+  return operations.make(req, "POST /v1/voice-endpoints", MADE, function(record)
+    return endpoints.create(input, req.principal.company, record)
+  end)
 end
 
 --- GET /v1/voice-endpoints
