@@ -57,11 +57,11 @@ TEST(what_nobody_authorized_is_not_found_and_a_foreign_company_is_none)
 {
     begin();
     fund(world.client, "1");
-    contains(renew(world.other, "n-1", 1, 10), "not_found: no call");
-    contains(settle(world.other, "n-1", 10), "not_found: no call");
+    contains(renew(world.other, "n-1", 1, 10), "not_found: this company has no call");
+    contains(settle(world.other, "n-1", 10), "not_found: this company has no call");
     contains(authorize_for(world.other, &world.client, "n-2", "+442079460000"), "not_found: there is no such company");
     contains(authorize_for(world.agency, &world.client, "n-2", "+442079460000"), "\"allow\"");
-    contains(settle(world.agency, "n-2", 10), "not_found: no call");
+    contains(settle(world.agency, "n-2", 10), "not_found: this company has no call");
     contains(settle(world.client, "n-2", 1000), "\"charge\":{\"amount\":\"0.0005\"");
     end();
 }
