@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "charge/ratestate.h"
+#include "rt/field.h"
 #include "rt/num.h"
 
 #define FRAUD_SCORE_MAX 100
@@ -78,20 +79,6 @@ static int ask(const struct tg_call_context *ctx, const char *hook, tg_rules_pus
     return -1;
 }
 
-static void set_string(lua_State *L, const char *key, const char *value)
-{
-    if (value == NULL)
-        return;
-    lua_pushstring(L, value);
-    lua_setfield(L, -2, key);
-}
-
-static void set_integer(lua_State *L, const char *key, int64_t value)
-{
-    lua_pushinteger(L, value);
-    lua_setfield(L, -2, key);
-}
-
 static void set_json(lua_State *L, const char *key, const json_t *value)
 {
     if (value == NULL)
@@ -103,14 +90,14 @@ static void set_json(lua_State *L, const char *key, const json_t *value)
 static void push_call(lua_State *L, const struct question *q)
 {
     lua_createtable(L, 0, 8);
-    set_string(L, "call_id", q->call->call_id);
-    set_string(L, "to", q->request->to);
-    set_string(L, "from", q->request->from);
-    set_string(L, "direction", q->request->direction);
-    set_string(L, "agent_id", q->request->agent_id);
+    tg_field_set_str(L, "call_id", q->call->call_id);
+    tg_field_set_str(L, "to", q->request->to);
+    tg_field_set_str(L, "from", q->request->from);
+    tg_field_set_str(L, "direction", q->request->direction);
+    tg_field_set_str(L, "agent_id", q->request->agent_id);
     set_json(L, "meters", q->request->meters);
     set_json(L, "properties", q->request->properties);
-    set_integer(L, "at", q->ctx->now_us);
+    tg_field_set_int(L, "at", q->ctx->now_us);
 }
 
 /* --- the called number ---------------------------------------------------------------------------------------------- */
@@ -119,7 +106,7 @@ static void push_number(lua_State *L, void *arg)
 {
     const struct question *q = arg;
     lua_createtable(L, 0, 2);
-    set_string(L, "raw", q->number);
+    tg_field_set_str(L, "raw", q->number);
     tg_rate_plan_push(L, q->ctx->plan);
     lua_setfield(L, -2, "plan");
 }
@@ -159,13 +146,13 @@ bool tg_call_digits(struct tg_ruleset *rules, const struct tg_rate_plan *plan, c
 static void set_count(lua_State *L, const char *key, int64_t count)
 {
     if (count >= 0)
-        set_integer(L, key, count);
+        tg_field_set_int(L, key, count);
 }
 
 static void push_counts(lua_State *L, const struct tg_call_counts *counts)
 {
     lua_createtable(L, 0, 6);
-    set_integer(L, "open", counts->open < 0 ? 0 : counts->open);
+    tg_field_set_int(L, "open", counts->open < 0 ? 0 : counts->open);
     set_count(L, "last_minute", counts->last_minute);
     set_count(L, "last_hour", counts->last_hour);
     set_count(L, "same_number_last_hour", counts->same_number_last_hour);
@@ -181,15 +168,15 @@ static void push_admit(lua_State *L, void *arg)
     push_call(L, q);
     lua_setfield(L, -2, "call");
     lua_createtable(L, 0, 3);
-    set_string(L, "id", q->ctx->plan->company);
-    set_string(L, "status", q->ctx->company_status);
+    tg_field_set_str(L, "id", q->ctx->plan->company);
+    tg_field_set_str(L, "status", q->ctx->company_status);
     set_json(L, "limits", json_is_object(q->ctx->limits) ? q->ctx->limits : NULL);
     lua_setfield(L, -2, "company");
     push_counts(L, &q->ctx->counts);
     lua_setfield(L, -2, "counts");
-    set_string(L, "digits", q->ctx->digits);
+    tg_field_set_str(L, "digits", q->ctx->digits);
     if (json_is_integer(score) && json_integer_value(score) >= 0 && json_integer_value(score) <= FRAUD_SCORE_MAX)
-        set_integer(L, "fraud_score", json_integer_value(score));
+        tg_field_set_int(L, "fraud_score", json_integer_value(score));
 }
 
 static int read_admit(lua_State *L, int index, void *arg, struct tg_err *err_r)
@@ -232,9 +219,9 @@ static void push_quote(lua_State *L, void *arg)
     tg_rate_plan_push(L, q->ctx->plan);
     lua_setfield(L, -2, "plan");
     if (call->has_answered_at)
-        set_integer(L, "answered_at", call->answered_at_us);
-    set_integer(L, "used_s", call->used_s);
-    set_integer(L, "requested_s", q->request_s);
+        tg_field_set_int(L, "answered_at", call->answered_at_us);
+    tg_field_set_int(L, "used_s", call->used_s);
+    tg_field_set_int(L, "requested_s", q->request_s);
     tg_num_push(L, call->debited);
     lua_setfield(L, -2, "debited");
     tg_num_push(L, q->available);

@@ -17,6 +17,7 @@
 #include "rt/bytes.h"
 #include "rt/co.h"
 #include "rt/deckcsv.h"
+#include "rt/field.h"
 #include "rt/num.h"
 
 #define PARSED_TYPE "tg.decks.parsed"
@@ -24,18 +25,6 @@
 #define DIGITS_MAX 15
 #define CONNECT_TIMEOUT_S 5
 #define ANSWER_TIMEOUT_S 30 /* of a worker that loads a deck */
-
-static void set_integer(lua_State *L, const char *key, int64_t n)
-{
-    lua_pushinteger(L, n);
-    lua_setfield(L, -2, key);
-}
-
-static void set_string(lua_State *L, const char *key, const char *str)
-{
-    lua_pushstring(L, str);
-    lua_setfield(L, -2, key);
-}
 
 static void set_decimal(lua_State *L, const char *key, struct tg_decimal d)
 {
@@ -47,28 +36,28 @@ static void set_decimal(lua_State *L, const char *key, struct tg_decimal d)
 static void push_row(lua_State *L, const struct tg_deck_row *row)
 {
     lua_createtable(L, 0, 16);
-    set_string(L, "prefix", row->prefix);
+    tg_field_set_str(L, "prefix", row->prefix);
     set_decimal(L, "per_minute", row->per_minute);
     set_decimal(L, "connect_fee", row->connect_fee);
-    set_integer(L, "initial_s", row->initial_s);
-    set_integer(L, "increment_s", row->increment_s);
-    set_integer(L, "min_s", row->min_s);
-    set_string(L, "when_window", row->when);
+    tg_field_set_int(L, "initial_s", row->initial_s);
+    tg_field_set_int(L, "increment_s", row->increment_s);
+    tg_field_set_int(L, "min_s", row->min_s);
+    tg_field_set_str(L, "when_window", row->when);
     lua_pushboolean(L, row->blocked);
     lua_setfield(L, -2, "blocked");
     if (row->from_us != INT64_MIN)
-        set_integer(L, "valid_from", row->from_us);
+        tg_field_set_int(L, "valid_from", row->from_us);
     if (row->to_us != INT64_MAX)
-        set_integer(L, "valid_to", row->to_us);
+        tg_field_set_int(L, "valid_to", row->to_us);
     if (row->n_steps == 0)
         return;
     lua_createtable(L, row->n_steps, 0);
     for (int i = 0; i < row->n_steps; i++) {
         lua_createtable(L, 0, 2);
-        set_integer(L, "after_s", row->steps[i].after_s);
+        tg_field_set_int(L, "after_s", row->steps[i].after_s);
         char text[TG_DECIMAL_TEXT_SIZE];
         tg_decimal_format(row->steps[i].per_minute, text);
-        set_string(L, "per_minute", text);
+        tg_field_set_str(L, "per_minute", text);
         lua_rawseti(L, -2, i + 1);
     }
     lua_setfield(L, -2, "steps");
@@ -136,10 +125,10 @@ static void push_rejects(lua_State *L, const struct tg_deckcsv *csv)
     lua_createtable(L, (int)csv->n_rejects, 0);
     for (size_t i = 0; i < csv->n_rejects; i++) {
         lua_createtable(L, 0, 4);
-        set_integer(L, "row", csv->rejects[i].line);
-        set_string(L, "prefix_text", csv->rejects[i].prefix_text);
-        set_string(L, "reason", csv->rejects[i].reason);
-        set_string(L, "detail", csv->rejects[i].detail);
+        tg_field_set_int(L, "row", csv->rejects[i].line);
+        tg_field_set_str(L, "prefix_text", csv->rejects[i].prefix_text);
+        tg_field_set_str(L, "reason", csv->rejects[i].reason);
+        tg_field_set_str(L, "detail", csv->rejects[i].detail);
         lua_rawseti(L, -2, (lua_Integer)i + 1);
     }
 }
@@ -148,10 +137,10 @@ static int push_parsed(lua_State *L, void *arg)
 {
     struct job *job = arg;
     lua_createtable(L, 0, 8);
-    set_integer(L, "rows", (int64_t)job->csv->n_rows);
-    set_integer(L, "priced", (int64_t)job->csv->n_priced);
-    set_integer(L, "blocked", (int64_t)job->csv->n_blocked);
-    set_integer(L, "rejected", (int64_t)job->csv->n_rejected);
+    tg_field_set_int(L, "rows", (int64_t)job->csv->n_rows);
+    tg_field_set_int(L, "priced", (int64_t)job->csv->n_priced);
+    tg_field_set_int(L, "blocked", (int64_t)job->csv->n_blocked);
+    tg_field_set_int(L, "rejected", (int64_t)job->csv->n_rejected);
     lua_pushlstring(L, (const char *)job->sha256, sizeof(job->sha256));
     lua_setfield(L, -2, "sha256");
     push_rejects(L, job->csv);
@@ -197,8 +186,8 @@ static int l_rows(lua_State *L)
     for (lua_Integer i = 0; i < n && (size_t)(from - 1 + i) < csv->n_list; i++) {
         const struct tg_deckcsv_row *row = &csv->list[from - 1 + i];
         push_row(L, &row->row);
-        set_string(L, "name", row->name);
-        set_integer(L, "row_no", from + i);
+        tg_field_set_str(L, "name", row->name);
+        tg_field_set_int(L, "row_no", from + i);
         lua_rawseti(L, -2, i + 1);
     }
     return 1;
@@ -218,7 +207,7 @@ static int push_found(lua_State *L, void *arg)
         return 1;
     }
     push_row(L, row);
-    set_integer(L, "row_no", (int64_t)tg_deck_row_number(job->deck, row) + 1);
+    tg_field_set_int(L, "row_no", (int64_t)tg_deck_row_number(job->deck, row) + 1);
     return 1;
 }
 

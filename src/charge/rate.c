@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "charge/ratestate.h"
 #include "io/db.h"
+#include "rt/field.h"
 #include "rt/num.h"
 
 #define LINES_MAX 5000
@@ -50,20 +51,6 @@ struct call {
     struct tg_strbuf *out;
 };
 
-static void set_string(lua_State *L, const char *key, const char *value)
-{
-    if (value == NULL)
-        return;
-    lua_pushstring(L, value);
-    lua_setfield(L, -2, key);
-}
-
-static void set_integer(lua_State *L, const char *key, int64_t value)
-{
-    lua_pushinteger(L, value);
-    lua_setfield(L, -2, key);
-}
-
 static void set_cost(lua_State *L, const struct call *call)
 {
     const struct tg_usage_event *e = call->event;
@@ -77,17 +64,17 @@ static void push_event(lua_State *L, const struct call *call)
 {
     const struct tg_usage_event *e = call->event;
     lua_createtable(L, 0, 12);
-    set_string(L, "event_id", e->event_id);
-    set_string(L, "meter", e->meter);
-    set_integer(L, "event_time", e->event_time_us);
+    tg_field_set_str(L, "event_id", e->event_id);
+    tg_field_set_str(L, "meter", e->meter);
+    tg_field_set_int(L, "event_time", e->event_time_us);
     tg_num_push(L, e->quantity);
     lua_setfield(L, -2, "quantity");
-    set_string(L, "to", e->to == NULL ? "" : e->to);
-    set_string(L, "from", e->from);
-    set_string(L, "direction", e->direction);
-    set_string(L, "status", e->call_status == NULL ? "answered" : e->call_status);
-    set_integer(L, "answered_at", e->has_answered_at ? e->answered_at_us : e->event_time_us);
-    set_integer(L, "duration_ms", e->duration_ms);
+    tg_field_set_str(L, "to", e->to == NULL ? "" : e->to);
+    tg_field_set_str(L, "from", e->from);
+    tg_field_set_str(L, "direction", e->direction);
+    tg_field_set_str(L, "status", e->call_status == NULL ? "answered" : e->call_status);
+    tg_field_set_int(L, "answered_at", e->has_answered_at ? e->answered_at_us : e->event_time_us);
+    tg_field_set_int(L, "duration_ms", e->duration_ms);
     if (call->properties == NULL)
         return;
     set_cost(L, call);
@@ -101,9 +88,9 @@ void tg_rate_plan_push(lua_State *L, const struct tg_rate_plan *plan)
         lua_createtable(L, 0, 4);
     else
         tg_rules_push_json(L, plan->pricing);
-    set_string(L, "currency", plan->currency);
-    set_string(L, "timezone", plan->timezone);
-    set_string(L, "country", plan->country[0] == '\0' ? NULL : plan->country);
+    tg_field_set_str(L, "currency", plan->currency);
+    tg_field_set_str(L, "timezone", plan->timezone);
+    tg_field_set_str(L, "country", plan->country[0] == '\0' ? NULL : plan->country);
 }
 
 static void push_input(lua_State *L, void *arg)

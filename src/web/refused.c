@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "rt/co.h"
+#include "rt/field.h"
 #include "web/app.h"
 #include "web/reply.h"
 #include "web/thread.h"
@@ -36,26 +37,18 @@ static bool takes_turn(struct tg_refused *refused, bool is_known, uint64_t now_s
     return true;
 }
 
-static void set_text(lua_State *L, const char *name, const char *text)
-{
-    lua_pushstring(L, text);
-    lua_setfield(L, -2, name);
-}
-
 static int push_attempt(lua_State *L, void *arg)
 {
     const struct telling *t = arg;
     char address[NI_MAXHOST];
     tg_app_push(L, TG_APP_REFUSED);
     lua_createtable(L, 0, 5);
-    set_text(L, "method", tg_method_name(t->r->method));
-    set_text(L, "path", t->r->match.route->pattern);
+    tg_field_set_str(L, "method", tg_method_name(t->r->method));
+    tg_field_set_str(L, "path", t->r->match.route->pattern);
     (void)tg_request_remote(t->r, address);
-    set_text(L, "address", address);
-    lua_pushinteger(L, t->status);
-    lua_setfield(L, -2, "status");
-    lua_pushinteger(L, t->more);
-    lua_setfield(L, -2, "more");
+    tg_field_set_str(L, "address", address);
+    tg_field_set_int(L, "status", t->status);
+    tg_field_set_int(L, "more", t->more);
     if (t->from == NULL) {
         lua_pushnil(L);
     } else {
