@@ -103,6 +103,10 @@ int tg_sim_prepare(struct tg_sim *sim, struct tg_err *err_r) TG_MUST_CHECK;
 extern const char *const tg_sim_destinations[TG_SIM_DESTINATIONS];
 /* What the deck and the prices make of a call. */
 struct tg_decimal tg_sim_price(unsigned destination, uint64_t duration_ms, uint32_t tokens, uint32_t characters);
+/* Each row of a list, page by page, until one is not 0; path has a query already. */
+typedef int tg_sim_row_fn(struct tg_sim *sim, const json_t *row, void *arg, struct tg_err *err_r);
+int tg_sim_each_row(struct tg_sim *sim, const char *path, tg_sim_row_fn *fn, void *arg,
+                    struct tg_err *err_r) TG_MUST_CHECK;
 /* Balances, and what the usage of source "tollgate" amounts to, of all companies. */
 int tg_sim_read_wallets(struct tg_sim *sim, bool is_after, struct tg_err *err_r) TG_MUST_CHECK;
 

@@ -51,37 +51,11 @@ static struct tg_simcall *call_of(struct tg_sim *sim, const json_t *row)
     return n < sim->n_calls ? sim->calls[n] : NULL;
 }
 
-typedef void row_fn(struct tg_sim *sim, struct tg_simcall *call, const json_t *row, void *arg);
-
-static int each_call(struct tg_sim *sim, const char *query, row_fn *fn, void *arg, struct tg_err *err_r)
+static int count_open(struct tg_sim *sim, const json_t *row, void *arg, struct tg_err *err_r)
 {
-    char cursor[1024] = "", path[1400];
-    do {
-        json_t *page = NULL;
-        const json_t *row;
-        size_t i;
-        snprintf(path, sizeof(path), "/v1/calls?%s&limit=500%s%s", query, *cursor != '\0' ? "&cursor=" : "", cursor);
-        if (tg_api_json(sim->api, "GET", path, NULL, &page, err_r) != 0)
-            return -1;
-        json_array_foreach(json_object_get(page, "data"), i, row)
-        {
-            struct tg_simcall *call = call_of(sim, row);
-            if (call != NULL)
-                fn(sim, call, row, arg);
-        }
-        const char *next = json_string_value(json_object_get(page, "next_cursor"));
-        snprintf(cursor, sizeof(cursor), "%s", next != NULL ? next : "");
-        json_decref(page);
-    } while (*cursor != '\0');
+    (void)err_r;
+    *(uint64_t *)arg += call_of(sim, row) != NULL;
     return 0;
-}
-
-static void count_open(struct tg_sim *sim, struct tg_simcall *call, const json_t *row, void *arg)
-{
-    (void)sim;
-    (void)call;
-    (void)row;
-    ++*(uint64_t *)arg;
 }
 
 /* What was abandoned expires by itself, two slices after it was heard of; a slice has at least the deck's longest block. */
@@ -91,7 +65,7 @@ static int wait_for_expiry(struct tg_sim *sim, struct tg_err *err_r)
     uint64_t n_open = 0, until = tg_clock_mono_us() + (2 * slice_s + sim->set->wait_s) * UINT64_C(1000000);
     for (;;) {
         n_open = 0;
-        if (each_call(sim, "state=open", count_open, &n_open, err_r) != 0)
+        if (tg_sim_each_row(sim, "/v1/calls?state=open", count_open, &n_open, err_r) != 0)
             return -1;
         if (n_open == 0 || tg_clock_mono_us() > until)
             return 0;
@@ -143,9 +117,13 @@ static void check_charge(struct tg_sim *sim, struct check *check, struct tg_simc
     ++check->n_compared;
 }
 
-static void check_call(struct tg_sim *sim, struct tg_simcall *call, const json_t *row, void *arg)
+static int check_call(struct tg_sim *sim, const json_t *row, void *arg, struct tg_err *err_r)
 {
     struct check *check = arg;
+    struct tg_simcall *call = call_of(sim, row);
+    (void)err_r;
+    if (call == NULL)
+        return 0;
     struct tg_sim_company *company = &sim->companies[call->company];
     const char *state = text_of(row, "state");
     bool is_denied = call->state == TG_SIMCALL_DENIED && !call->is_uncertain;
@@ -164,6 +142,7 @@ static void check_call(struct tg_sim *sim, struct tg_simcall *call, const json_t
     add(&company->charged, amount_of(row, "charge"));
     add(&company->overrun, amount_of(row, "overrun"));
     check_charge(sim, check, call, row);
+    return 0;
 }
 
 static void check_missing(struct tg_sim *sim, struct check *check)
@@ -211,12 +190,12 @@ int tg_sim_check(struct tg_sim *sim, uint64_t *differences_r, struct tg_err *err
 {
     struct check check = {0};
     struct tg_decimal charged = tg_decimal_zero;
-    char from[TG_RFC3339_SIZE], query[80], text[TG_DECIMAL_TEXT_SIZE];
+    char from[TG_RFC3339_SIZE], path[80], text[TG_DECIMAL_TEXT_SIZE];
     if (wait_for_expiry(sim, err_r) != 0)
         return -1;
     tg_time_format(sim->began_at_us - 60 * INT64_C(1000000), from);
-    snprintf(query, sizeof(query), "from=%s", from);
-    if (each_call(sim, query, check_call, &check, err_r) != 0 || tg_sim_read_wallets(sim, true, err_r) != 0)
+    snprintf(path, sizeof(path), "/v1/calls?from=%s", from);
+    if (tg_sim_each_row(sim, path, check_call, &check, err_r) != 0 || tg_sim_read_wallets(sim, true, err_r) != 0)
         return -1;
     check_missing(sim, &check);
     check_companies(sim, &check, &charged);

@@ -113,10 +113,7 @@ static int fan_out(struct fan *fan, struct tg_err *err_r)
 
 /* --- lists --------------------------------------------------------------------------------------------------------- */
 
-typedef int row_fn(struct tg_sim *sim, const json_t *row, void *arg, struct tg_err *err_r);
-
-/* path has a query already. */
-static int each_row(struct tg_sim *sim, const char *path, row_fn *fn, void *arg, struct tg_err *err_r)
+int tg_sim_each_row(struct tg_sim *sim, const char *path, tg_sim_row_fn *fn, void *arg, struct tg_err *err_r)
 {
     char cursor[1024] = "", whole[1400];
     int rc = 0;
@@ -198,7 +195,7 @@ static int put_rates(struct tg_sim *sim, const char *deck, struct tg_err *err_r)
 static int prepare_deck(struct tg_sim *sim, char deck[static TG_ID_TEXT_SIZE], struct tg_err *err_r)
 {
     json_t *answer = NULL;
-    if (each_row(sim, "/v1/rate-decks?name=tollgate%20sim", take_deck_row, deck, err_r) != 0)
+    if (tg_sim_each_row(sim, "/v1/rate-decks?name=tollgate%20sim", take_deck_row, deck, err_r) != 0)
         return -1;
     if (*deck == '\0') {
         json_t *body = json_pack("{s:s, s:s}", "name", DECK_NAME, "currency", "USD");
@@ -310,7 +307,7 @@ static int read_usage(struct tg_sim *sim, bool is_after, struct tg_err *err_r)
 
 int tg_sim_read_wallets(struct tg_sim *sim, bool is_after, struct tg_err *err_r)
 {
-    if (each_row(sim, "/v1/wallets?currency=USD", take_wallet, &is_after, err_r) != 0)
+    if (tg_sim_each_row(sim, "/v1/wallets?currency=USD", take_wallet, &is_after, err_r) != 0)
         return -1;
     return read_usage(sim, is_after, err_r);
 }
@@ -321,7 +318,7 @@ int tg_sim_prepare(struct tg_sim *sim, struct tg_err *err_r)
     unsigned n = sim->set->companies;
     sim->companies = tg_calloc(n, sizeof(*sim->companies));
     if (prepare_deck(sim, deck, err_r) != 0 ||
-        each_row(sim, "/v1/companies?q=Simulated", take_company_row, NULL, err_r) != 0)
+        tg_sim_each_row(sim, "/v1/companies?q=Simulated", take_company_row, NULL, err_r) != 0)
         return -1;
     struct fan make = {.sim = sim, .make = make_company, .take = take_company, .deck = deck, .n = n};
     if (fan_out(&make, err_r) != 0)
