@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "fixture.h"
+#include "rt/ruleset_fixture.h"
 
 #define NOON_US (INT64_C(1784109600) * 1000000) /* 2026-07-15T10:00:00Z, of call_event() */
 #define HOUR_US (INT64_C(3600) * 1000000)
@@ -58,31 +59,14 @@ static void begin(void)
 /* The release's rules, or a rule with this body instead of pricing/rules.lua. */
 static struct tg_ruleset *make_set(const char *body)
 {
-    struct tg_luasource *host;
-    struct tg_err err = {0};
-    struct tg_ruleset *set;
-    struct tg_rulestate values = {0};
     char text[4096];
-    if (tg_luasource_read("lua", &host, &err) != 0)
-        printf("Bail out! %s\n", err.text);
-    values.host = host;
-    if (body == NULL) {
-        is_int(tg_bundle_of_source(host, &values.bundle, &err), 0);
-    } else {
-        struct tg_faults faults = {0};
-        snprintf(text, sizeof(text),
-                 "return {hook = 'pricing.rate_usage', api = 1, needs = {'decimal', 'log'},"
-                 " decide = function(input, cap) cap.log.warn('heard') %s end}",
-                 body);
-        const struct tg_bundle_file file = {"pricing/rules.lua", text, strlen(text)};
-        is_int(tg_bundle_new(&file, 1, &faults, &values.bundle), 0);
-    }
-    struct tg_rulestate *state = tg_rulestate_new(&values);
-    ok(tg_ruleset_new(state, &set, &err) == 0, "%s", err.text);
-    tg_rulestate_unref(&state);
-    tg_bundle_unref(&values.bundle);
-    tg_luasource_unref(&host);
-    return set;
+    if (body == NULL)
+        return ruleset_of(NULL, NULL);
+    snprintf(text, sizeof(text),
+             "return {hook = 'pricing.rate_usage', api = 1, needs = {'decimal', 'log'},"
+             " decide = function(input, cap) cap.log.warn('heard') %s end}",
+             body);
+    return ruleset_of("pricing/rules.lua", text);
 }
 
 static struct tg_backtest backtest_of(struct tg_id company, uint32_t events_max)

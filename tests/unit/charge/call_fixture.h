@@ -10,7 +10,7 @@
 #include "charge/call.h"
 #include "charge/ratestate.h"
 #include "rt/deckjson.h"
-#include "rt/vm.h"
+#include "rt/ruleset_fixture.h"
 
 #include "tap.h"
 
@@ -52,31 +52,6 @@ static const char *text_of(struct tg_decimal d)
     return out;
 }
 
-/* The release's rules; with a text these instead of charging/rules.lua, and no others. */
-static struct tg_ruleset *load_rules(const char *charging)
-{
-    struct tg_luasource *host;
-    struct tg_rulestate values = {.revision = 1};
-    struct tg_ruleset *set = NULL;
-    struct tg_err err = {0};
-    if (tg_luasource_read("lua", &host, &err) != 0)
-        printf("Bail out! %s\n", err.text);
-    values.host = host;
-    if (charging == NULL) {
-        is_int(tg_bundle_of_source(host, &values.bundle, &err), 0);
-    } else {
-        struct tg_faults faults = {0};
-        const struct tg_bundle_file file = {"charging/rules.lua", charging, strlen(charging)};
-        is_int(tg_bundle_new(&file, 1, &faults, &values.bundle), 0);
-    }
-    struct tg_rulestate *state = tg_rulestate_new(&values);
-    ok(tg_ruleset_new(state, &set, &err) == 0, "%s", err.text);
-    tg_rulestate_unref(&state);
-    tg_bundle_unref(&values.bundle);
-    tg_luasource_unref(&host);
-    return set;
-}
-
 static void set_plan(const char *pricing)
 {
     json_decref(fx.plan.pricing);
@@ -107,7 +82,7 @@ static void begin(const char *balance)
         "{\"prefix\":\"1\",\"per_minute\":\"0.06\",\"initial_s\":1,\"increment_s\":1,\"connect_fee\":\"0.01\"},"
         "{\"prefix\":\"900\",\"per_minute\":\"1\",\"blocked\":true}]";
     if (fx.rules == NULL) {
-        fx.rules = load_rules(NULL);
+        fx.rules = ruleset_of(NULL, NULL);
         tg_strbuf_init(&fx.out, 1 << 20);
         strcpy(fx.plan.currency, "USD");
         fx.plan.timezone = tg_strdup("UTC");

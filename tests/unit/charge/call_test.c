@@ -101,7 +101,7 @@ static const char *ask_liar(const char *quote)
              "return {status='quoted', granted_s=60, renew_in_s=45, final=false, %s} end}}",
              quote);
     begin("1");
-    fx.ctx.rules = load_rules(rules);
+    fx.ctx.rules = ruleset_of("charging/rules.lua", rules);
     authorize(&live, "c-1", "+12125550100", 60);
     tg_ruleset_unref(&fx.ctx.rules);
     is_str(wallet(), live.call.granted_s > 0 ? "1 1 0" : "1 0 1");
@@ -123,7 +123,8 @@ TEST(a_rule_that_meets_a_limit_denies_and_says_that_it_cost_time)
 {
     static struct live live;
     begin("1");
-    fx.ctx.rules = load_rules("return {{hook='charging.admit', api=1, decide=function() while true do end end}}");
+    fx.ctx.rules = ruleset_of("charging/rules.lua",
+                              "return {{hook='charging.admit', api=1, decide=function() while true do end end}}");
     authorize(&live, "c-1", "+12125550100", 60);
     is_str(fx.step.reason, "rule_denied");
     ok(fx.step.met_limit && tg_ruleset_is_spoilt(fx.ctx.rules), "others must not pay for it");

@@ -3,6 +3,7 @@
 
 #include "charge/deckstore.h"
 #include "fixture.h"
+#include "rt/ruleset_fixture.h"
 
 #define ANSWERED_US (INT64_C(1784109600) * 1000000) /* 2026-07-15T10:00:00Z */
 #define SECOND INT64_C(1000000)
@@ -11,22 +12,6 @@ static struct tg_ratestates *states;
 static struct tg_ruleset *rules;
 static struct tg_deckstore *decks;
 
-/* The rules of the release. */
-static void make_rules(void)
-{
-    struct tg_luasource *host;
-    struct tg_rulestate values = {0};
-    struct tg_err err = {0};
-    if (tg_luasource_read("lua", &host, &err) != 0 || tg_bundle_of_source(host, &values.bundle, &err) != 0)
-        printf("Bail out! %s\n", err.text);
-    values.host = host;
-    struct tg_rulestate *state = tg_rulestate_new(&values);
-    ok(tg_ruleset_new(state, &rules, &err) == 0, "%s", err.text);
-    tg_rulestate_unref(&state);
-    tg_bundle_unref(&values.bundle);
-    tg_luasource_unref(&host);
-}
-
 static void begin(void)
 {
     if (states != NULL)
@@ -34,7 +19,7 @@ static void begin(void)
     world_begin();
     states = tg_ratestates_new();
     decks = tg_deckstore_new();
-    make_rules();
+    rules = ruleset_of(NULL, NULL);
 }
 
 static struct tg_rate_plan make_plan(const char *zone, const char *pricing)

@@ -5,6 +5,7 @@
 
 #include "fixture.h"
 #include "rt/metrics.h"
+#include "rt/ruleset_fixture.h"
 
 static struct tg_loop *loop;
 static struct tg_ruleseat *seat;
@@ -59,28 +60,9 @@ static uint64_t activate(const char *id, int64_t set_at_us)
     return (uint64_t)DB_INT("SELECT revision FROM rule_slots WHERE role = 'active'");
 }
 
-static void push_nothing(lua_State *L, void *arg)
-{
-    (void)arg;
-    lua_newtable(L);
-}
-
-static int read_text(lua_State *L, int index, void *arg, struct tg_err *err_r)
-{
-    (void)err_r;
-    snprintf(arg, 64, "%s", lua_tostring(L, index));
-    return 0;
-}
-
 static const char *say(void)
 {
-    static char text[64];
-    struct tg_err err = {0};
-    struct tg_ruleset *set = tg_ruleseat_current(seat);
-    if (set == NULL || tg_ruleset_call(set, "a.say", &(struct tg_rules_snapshot){0}, push_nothing, NULL, read_text,
-                                       text, NULL, &err) != 0)
-        snprintf(text, sizeof(text), "%.63s", set == NULL ? "no rules" : err.text);
-    return text;
+    return hook_says(tg_ruleseat_current(seat), "a.say");
 }
 
 static uint64_t revision_here(void)

@@ -2,6 +2,7 @@
 #include "../../../src/charge/rulepins.c"
 
 #include "fixture.h"
+#include "rt/ruleset_fixture.h"
 
 #define SAY "return {hook = 'a.say', api = 1, decide = function(input) "
 
@@ -70,28 +71,6 @@ static void begin(void)
     seat = tg_ruleseat_new(world.book, "engine", NULL, NULL, NULL);
 }
 
-static void push_nothing(lua_State *L, void *arg)
-{
-    (void)arg;
-    lua_newtable(L);
-}
-
-static int read_text(lua_State *L, int index, void *arg, struct tg_err *err_r)
-{
-    (void)err_r;
-    snprintf(arg, 64, "%s", lua_tostring(L, index));
-    return 0;
-}
-
-static const char *say(struct tg_ruleset *set)
-{
-    static char text[64];
-    struct tg_err err = {0};
-    if (tg_ruleset_call(set, "a.say", NULL, push_nothing, NULL, read_text, text, NULL, &err) != 0)
-        return tg_errcode_name(err.code);
-    return text;
-}
-
 TEST(a_call_keeps_its_rules_over_a_swap_and_they_are_built_once)
 {
     begin();
@@ -106,9 +85,9 @@ TEST(a_call_keeps_its_rules_over_a_swap_and_they_are_built_once)
     is_int(n_loads, 0);
     for (int i = 0; i < 3; i++) {
         ok(tg_rulepins_get(pins, a, &set, &err) == 0, "%s", err.text);
-        is_str(say(set), "A");
+        is_str(hook_says(set, "a.say"), "A");
         ok(tg_rulepins_get(pins, b, &set, &err) == 0, "%s", err.text);
-        is_str(say(set), "B");
+        is_str(hook_says(set, "a.say"), "B");
     }
     is_int(n_loads, 1);
     tg_rulepins_free(&pins);
@@ -149,7 +128,7 @@ TEST(while_the_database_is_away_it_is_not_known_whether_there_are_rules)
     is_int(err.code, TG_ERR_UPSTREAM);
     load_error = TG_ERR_NONE;
     ok(tg_rulepins_get(pins, c, &set, &err) == 0, "%s", err.text);
-    is_str(say(set), "C");
+    is_str(hook_says(set, "a.say"), "C");
     tg_rulepins_free(&pins);
 }
 
@@ -162,10 +141,10 @@ TEST(a_set_that_met_a_limit_is_mended_and_the_others_notice_nothing)
     const uint8_t *loop = publish(SAY "while true do end end}"), *d = publish(SAY "return 'D' end}");
     activate(d);
     ok(tg_rulepins_get(pins, loop, &set, &err) == 0, "%s", err.text);
-    is_str(say(set), "busy");
+    ok(strncmp(hook_says(set, "a.say"), "busy", 4) == 0, "it has met a limit");
     ok(tg_ruleset_is_spoilt(set), "spoilt");
     ok(tg_rulepins_get(pins, d, &other, &err) == 0, "%s", err.text);
-    is_str(say(other), "D");
+    is_str(hook_says(other, "a.say"), "D");
     ok(tg_rulepins_get(pins, loop, &set, &err) == 0, "%s", err.text);
     ok(!tg_ruleset_is_spoilt(set), "mended");
     tg_rulepins_free(&pins);

@@ -3,6 +3,7 @@
 
 #include <malloc.h>
 
+#include "rt/ruleset_fixture.h"
 #include "rt/vm_fixture.h"
 
 #define ASKERS 3
@@ -41,29 +42,6 @@ static int set_rules(const char *text, uint64_t revision, struct tg_err *err_r)
     const int status = tg_rulebook_set(book, &state, err_r);
     drop(&state);
     return status;
-}
-
-static void push_nothing(lua_State *L, void *arg)
-{
-    (void)arg;
-    lua_newtable(L);
-}
-
-static int read_text(lua_State *L, int index, void *arg, struct tg_err *err_r)
-{
-    (void)err_r;
-    snprintf(arg, 64, "%s", luaL_checkstring(L, index));
-    return 0;
-}
-
-static const char *say(struct tg_ruleset *set, const char *hook)
-{
-    static _Thread_local char text[300];
-    struct tg_err err = {0};
-    if (tg_ruleset_call(set, hook, &(struct tg_rules_snapshot){0}, push_nothing, NULL, read_text, text, NULL, &err) !=
-        0)
-        snprintf(text, sizeof(text), "%s: %s", tg_errcode_name(err.code), err.text);
-    return text;
 }
 
 static struct tg_rulecount count_of(const char *hook)
@@ -107,11 +85,11 @@ TEST(a_set_that_somebody_refers_to_outlives_the_swap_and_counts_for_nobody)
 {
     begin();
     struct tg_ruleset *mine = tg_ruleset_ref(tg_ruleseat_current(fixture.services.rules));
-    is_str(say(mine, "a.say"), "oneone");
+    is_str(hook_says(mine, "a.say"), "oneone");
     swap("two", 2);
-    is_str(say(mine, "a.say"), "oneone");
-    is_str(say(tg_ruleseat_current(fixture.services.rules), "a.say"), "twotwo");
-    is_str(say(tg_ruleseat_current(fixture.services.rules), "a.fail"), "bug: a/rules.lua:4: no");
+    is_str(hook_says(mine, "a.say"), "oneone");
+    is_str(hook_says(tg_ruleseat_current(fixture.services.rules), "a.say"), "twotwo");
+    is_str(hook_says(tg_ruleseat_current(fixture.services.rules), "a.fail"), "bug: a/rules.lua:4: no");
     is_int(count_of("a.say").calls, 1); /* with revision 2 */
     is_int(count_of("a.say").total, 3);
     is_int(count_of("a.fail").failures, 1);
@@ -128,7 +106,7 @@ TEST(rules_that_do_not_load_leave_every_seat_as_it_is)
     contains(err.text, "a/rules.lua:2:");
     drop(&broken);
     tg_loop_run_once(fixture.loop, 0);
-    is_str(say(tg_ruleseat_current(fixture.services.rules), "a.say"), "oneone");
+    is_str(hook_says(tg_ruleseat_current(fixture.services.rules), "a.say"), "oneone");
     ok(tg_rulebook_is_applied(book, 0), "what was set last is what every seat has");
     end();
 }
@@ -143,7 +121,7 @@ TEST(a_candidate_that_does_not_load_keeps_nobody_from_deciding)
     is_int(tg_rulebook_set(book, &state, &err), 0);
     while (!tg_rulebook_is_applied(book, 0))
         tg_loop_run_once(fixture.loop, 10);
-    is_str(say(tg_ruleseat_current(fixture.services.rules), "a.say"), "twotwo");
+    is_str(hook_says(tg_ruleseat_current(fixture.services.rules), "a.say"), "twotwo");
     struct tg_ruleseat_view view;
     tg_ruleseat_look(fixture.services.rules, &view);
     is_int(view.candidate_revision, 7);
@@ -157,23 +135,23 @@ TEST(a_vm_that_met_a_limit_is_mended_in_place_or_on_a_worker)
     begin();
     struct tg_err err = {0};
     struct tg_ruleset *set = tg_ruleseat_current(fixture.services.rules);
-    contains(say(set, "a.loop"), "busy: ");
+    contains(hook_says(set, "a.loop"), "busy: ");
     ok(tg_ruleset_is_spoilt(set), "spoilt");
     is_int(count_of("a.loop").total_limits, 1);
     is_int(count_of("a.loop").failures, 1);
-    is_str(say(set, "a.say"), "busy: the rules are being loaded again");
+    is_str(hook_says(set, "a.say"), "busy: the rules are being loaded again");
     is_int(count_of("a.say").calls, 1); /* refused, and failed all the same */
     is_int(count_of("a.say").failures, 1);
     ok(tg_ruleset_mend(set, &err) == 0, "%s", err.text);
-    is_str(say(set, "a.say"), "oneone");
-    contains(say(set, "a.loop"), "busy: ");
+    is_str(hook_says(set, "a.say"), "oneone");
+    contains(hook_says(set, "a.loop"), "busy: ");
     struct tg_work *work = tg_work_new(1, 10);
     tg_ruleset_mend_on_worker(set, work, fixture.loop);
     tg_ruleset_mend_on_worker(set, work, fixture.loop); /* once is enough */
-    is_str(say(set, "a.say"), "busy: the rules are being loaded again");
+    is_str(hook_says(set, "a.say"), "busy: the rules are being loaded again");
     while (tg_ruleset_is_spoilt(set))
         tg_loop_run_once(fixture.loop, 10);
-    is_str(say(set, "a.say"), "oneone");
+    is_str(hook_says(set, "a.say"), "oneone");
     tg_work_free(&work);
     end();
 }
@@ -213,7 +191,7 @@ static void ask_once(struct asker *a, struct tg_ruleseat *seat)
     struct tg_ruleset *set = tg_ruleseat_current(seat);
     if (set == NULL)
         return;
-    const char *text = say(set, "a.say");
+    const char *text = hook_says(set, "a.say");
     const size_t half = strlen(text) / 2;
     a->n_calls++;
     a->n_failed += strchr(text, ':') != NULL;
