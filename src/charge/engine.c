@@ -68,13 +68,20 @@ static size_t rows_of(const struct tg_op *op)
     return op->kind != TG_OP_USAGE ? CALL_ROWS : n == 0 ? 1 : n;
 }
 
-/* Operations of one company go one way, so that they keep their order. */
-static struct tg_lane *lane_of(struct tg_engine *engine, const struct tg_op *op, size_t n_rows)
+/* Whose it is, or begins with. */
+static struct tg_id company_of(const struct tg_op *op)
 {
     static const struct tg_id none;
-    const bool is_named = op->kind != TG_OP_USAGE && !tg_id_equal(op->call.company, none);
-    const struct tg_id company = is_named ? op->call.company : op->caller_company;
-    return engine->lanes[n_rows > BULK_ROWS ? SLOW : company.bytes[15] % FAST_LANES];
+    struct tg_id named = op->kind == TG_OP_USAGE ? none : op->call.company;
+    if (tg_op_n_events(op) > 0)
+        named = tg_usage_batch_event(op->usage.batch, 0)->company;
+    return tg_id_equal(named, none) ? op->caller_company : named;
+}
+
+/* Operations of one company go one way, so that they keep their order and do not meet each other's locks. */
+static struct tg_lane *lane_of(struct tg_engine *engine, const struct tg_op *op, size_t n_rows)
+{
+    return engine->lanes[n_rows > BULK_ROWS ? SLOW : company_of(op).bytes[15] % FAST_LANES];
 }
 
 static size_t queued_rows(const struct tg_engine *engine)

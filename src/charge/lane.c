@@ -32,7 +32,7 @@
 #define CONFLICT_TRIES_MAX 12
 #define CONFLICT_PAUSE_MAX_US 50000
 #define DEFER_PAUSE_US 500
-#define MISSES_MAX 2 /* of its wallet's lock, then an operation goes to the slow lane */
+#define MISSES_MAX 4 /* of its wallet's lock, then an operation goes to the slow lane */
 #define AWAY_PAUSE_MIN_US 50000
 #define AWAY_PAUSE_MAX_US 1000000
 #define AWAY_PATIENCE_US 2000000 /* then "nothing was stored, send it again" is the better answer */
@@ -159,13 +159,13 @@ static void push(struct tg_lane *lane, struct tg_queued *q) /* under the lock */
 static void defer(struct tg_lane *lane, struct tg_queued **list, size_t n)
 {
     struct tg_lane *slow = lane->set.slow == NULL ? lane : lane->set.slow;
-    const uint64_t again_us = tg_clock_mono_us() + jittered(lane, DEFER_PAUSE_US);
+    const uint64_t now_us = tg_clock_mono_us(), pause_us = jittered(lane, DEFER_PAUSE_US);
     size_t n_again = 0;
     count(lane, &lane->stats.deferred, n);
     for (size_t i = 0; i < n; i++) {
         tg_err_set(&list[i]->last_err, TG_ERR_CONFLICT, "a wallet is locked");
         if (++list[i]->misses < MISSES_MAX) {
-            list[i]->not_before_us = again_us;
+            list[i]->not_before_us = now_us + (pause_us << list[i]->misses);
             list[n_again++] = list[i];
             continue;
         }

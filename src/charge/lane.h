@@ -1,10 +1,11 @@
 /* lane - a thread of the ledger engine: takes what is queued, runs it in transactions, answers.
  *
- * The fast lanes never wait for a wallet: what one finds locked it tries once more, then hands it to the slow lane. That
- * takes one company at a time and waits for its wallets, where the database lets those who wait go in their order, so
- * that neither another node nor a row of transactions on the same wallet can keep it out; and never long for one, because
- * others wait behind it. Between two such waits it tries all that it has. Uploads of much usage are its business from the
- * start: rating and writing them takes as long as hundreds of calls, and nobody listens to a phone ring for them.
+ * The fast lanes never wait for a wallet: what one finds locked it tries again for some milliseconds, then hands it to the
+ * slow lane. That takes one company at a time and waits for its wallets, where the database lets those who wait go in
+ * their order, so that neither another node nor a row of transactions on the same wallet can keep it out; and never long
+ * for one, because others wait behind it. Between two such waits it tries all that it has. Uploads of much usage are its
+ * business from the start: rating and writing them takes as long as hundreds of calls, and nobody listens to a phone ring
+ * for them.
  */
 #ifndef TG_CHARGE_LANE_H
 #define TG_CHARGE_LANE_H

@@ -3,7 +3,7 @@
  *     engine_bench [companies [calls-at-a-time [seconds [renewals [events]]]]]
  *
  * From the root of the tree. Each of the calls at a time is authorized, renewed, settled and followed by another; beside
- * them a company uploads usage, so many events at a time. Prints
+ * them the platform uploads usage, so many events at a time, of its own or (up to 500) of the companies that call. Prints
  * one line: pairs a second, what a pair costs, and how long an operation of each kind took (ms).
  */
 #include <stdio.h>
@@ -131,7 +131,8 @@ static void submit_upload(void)
     for (int i = 0; i < upload.n_events; i++) {
         char id[40];
         snprintf(id, sizeof(id), "up-%llu-%d", (unsigned long long)upload.n, i);
-        tg_strbuf_append_str(&body, call_event(id, NULL, "+12125550100", "61"));
+        const struct tg_id *company = &bench.companies[(upload.n * 31 + (uint64_t)i) % (uint64_t)bench.n_companies];
+        tg_strbuf_append_str(&body, call_event(id, upload.n_events > 500 ? NULL : company, "+12125550100", "61"));
         tg_strbuf_append_char(&body, '\n');
     }
     upload.n++;
@@ -210,7 +211,7 @@ int main(int argc, char **argv)
         submit(&ones[i], TG_OP_AUTHORIZE);
     }
     upload.n_events = argc > 5 ? atoi(argv[5]) : 0;
-    upload.company = world.client;
+    upload.company = world.platform;
     if (upload.n_events > 0)
         submit_upload();
     while (bench.n_live > 0)

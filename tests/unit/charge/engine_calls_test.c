@@ -6,6 +6,7 @@
 
 #include "base/fault.h"
 #include "calls_fixture.h"
+#include "rt/metrics.h"
 
 TEST(a_call_is_authorized_renewed_and_settled_and_its_money_adds_up)
 {
@@ -344,6 +345,22 @@ TEST(calls_that_begin_are_counted_by_the_minute_and_the_hour)
     DB_INT("UPDATE call_counters SET minute = minute - 60");
     contains(authorize(limited, "m-9", "+442079460000"), "\"allow\"");
     end();
+}
+
+TEST(operations_are_counted_by_kind_and_timed)
+{
+    struct tg_strbuf text;
+    begin();
+    fund(world.other, "1");
+    authorize(world.other, "metric", "+442079460000");
+    settle(world.other, "metric", 1000);
+    end();
+    tg_strbuf_init(&text, 1u << 20);
+    tg_metrics_render(&text);
+    contains(text.bytes, "\ntollgate_engine_operation_seconds_count{kind=\"authorize\"} ");
+    contains(text.bytes, "\ntollgate_engine_operation_seconds_count{kind=\"settle\"} ");
+    contains(text.bytes, "\ntollgate_engine_queued_rows 0\n");
+    tg_strbuf_deinit(&text);
 }
 
 TAP_MAIN()
