@@ -29,8 +29,7 @@ is "$(jq -cS '.counts, .rows, .billed_seconds' "$dir/out.json")" "$(jq -cS '.cou
 is "$(jq -r .total "$dir/out.json" | sed -E 's/(\.[0-9]*[1-9])0+$/\1/; s/\.0+$//')" \
     "$(jq -r .total $fixture/expected.json | sed -E 's/(\.[0-9]*[1-9])0+$/\1/; s/\.0+$//')" "and so is the total"
 
-"$TOLLGATE" ledger verify >"$dir/verify.out" 2>&1
-is $? 0 "ledger verify is clean"
+verify_ledger
 stop_server
 is "$server_code" 0 "the server ends with 0"
 done_testing

@@ -31,8 +31,7 @@ is "$(sql "SELECT source, COUNT(*), SUM(billed_s), SUM(amount) FROM usage_events
 (again whole) >"$dir/again.json" 2>"$dir/again.log"
 is "$(jq -cS '[.total, .by_company, .billed_seconds]' "$dir/again.json")" "$(jq -cS '[.total, .by_company, .billed_seconds]' "$dir/whole.json")" \
     "an import that had ended, once more: nothing changes"
-"$TOLLGATE" ledger verify >"$dir/verify.out" 2>&1
-is $? 0 "ledger verify is clean"
+verify_ledger
 stop_server
 is "$server_code" 0 "the server ends with 0"
 done_testing

@@ -65,9 +65,7 @@ is "$(json '[.charge.amount, [.lines[].meter]]')" '["0.02",["llm.tokens.in"]]' "
 post /v1/calls/authorize '{"call_id": "ai-6", "to": "+12125550100", "meters": []}'
 problem 422 invalid_input "no meters at all are none" /meters
 key=$platform_key
-"$TOLLGATE" ledger verify >"$dir/verify.out" 2>&1
-is $? 0 "ledger verify is clean"
-grep -v ' 0$' "$dir/verify.out" | sed 's/^/# /' | head -n 8
+verify_ledger
 is "$(grep -c '"level":"error"' "$dir/server.log")" 0 "nothing of it is an error in the server's log"
 stop_server
 done_testing

@@ -314,9 +314,7 @@ until_true 60 none_is_open
 ok $? "ten thousand calls that are due come to their end ($((SECONDS - began)) s)"
 is "$(sql "SELECT held + 0, open_calls FROM wallets WHERE $(of_company alpha)" | tr '\t' ' ')" "0.000000000000 0" "and hold nothing any more"
 key=$platform_key
-"$TOLLGATE" ledger verify >"$dir/verify.out" 2>&1
-is $? 0 "ledger verify is clean"
-grep -v ' 0$' "$dir/verify.out" | sed 's/^/# /' | head -n 8
+verify_ledger
 is "$(grep -c '"level":"error"' "$dir/server.log")" 0 "nothing of it is an error in the server's log"
 stop_server
 is "$server_code" 0 "the server ends with 0"

@@ -165,8 +165,6 @@ while read -r each <&3; do
     esac
 done 3< <(jq -c '.cases[] | select(.op | IN("session", "max_usage", "stream"))' "$cases_file")
 key=$platform_key
-"$TOLLGATE" ledger verify >"$dir/verify.out" 2>&1
-is $? 0 "ledger verify is clean"
-sed 's/^/# /' "$dir/verify.out" | head -n 8
+verify_ledger
 is "$(grep -c '"level":"error"' "$dir/server.log")" 0 "nothing of it is an error in the server's log"
 done_testing

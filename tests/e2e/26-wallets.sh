@@ -15,10 +15,6 @@ api GET "/v1/wallets?company=$acme"
 wallet=$(field '.data[0].id')
 at=/v1/wallets/$wallet
 is "$(json '.data[0] | [.held.amount, .available.amount, .open_calls]')" '["0","0",0]' "a wallet says what is held, and for how many calls"
-verify() { # NAME
-    "$TOLLGATE" ledger verify >"$dir/verify.out" 2>&1
-    is $? 0 "$1: ledger verify is clean" || cat "$dir/verify.out"
-}
 balance() { # of acme
     shortest "$(sql "SELECT balance FROM wallets w JOIN companies c ON c.id = w.company_id WHERE c.name = 'acme'")"
 }
@@ -60,7 +56,7 @@ api GET "$at/entries?limit=1"
 is "$status $(json '.data[0] | [.kind, .balance_after.amount]')" '200 ["wallet.topped_up","117.5"]' "but sees what came in"
 key=$platform_key
 is "$(sql "SELECT COUNT(*) FROM audit_log WHERE action = 'wallets.top_up' AND outcome = 'done'")" 12 "each is in the audit log"
-verify "after top-ups"
+verify_ledger "after top-ups"
 
 # --- killed in between
 lock_tables ledger_postings
@@ -77,7 +73,7 @@ before=$(balance)
 ok $? "a server killed in between leaves all of it or nothing: $before"
 post "$at/topups" '{"amount": "3", "reference": "killed"}' -H 'Idempotency-Key: k-1'
 is "$status $(balance)" "201 120.5" "and the repeat makes it once"
-verify "after the kill"
+verify_ledger "after the kill"
 
 # --- credit
 post "$at/credits" '{"amount": "0.01", "priority": 2, "note": "late"}' -H 'Idempotency-Key: c-1'
@@ -93,7 +89,7 @@ is "$(json .outcomes.rated)" 1 "a call of 0.012 is charged"
 api GET "$at/credits"
 is "$(json '[.data[] | [.id, .granted.amount, .remaining.amount]]')" "[[\"$soon\",\"0.005\",\"0\"],[\"$late\",\"0.01\",\"0.003\"]]" \
     "first the smaller priority, then the other"
-verify "after a charge"
+verify_ledger "after a charge"
 sql "UPDATE credits SET expires_at = UTC_TIMESTAMP(6) - INTERVAL 1 HOUR WHERE remaining > 0"
 cat >"$dir/expire.lua" <<'LUA'
 assert(require("wallets.jobs").expire_credits())
@@ -102,7 +98,7 @@ LUA
 api GET "$at/entries?limit=1"
 is "$(json '.data[0] | [.kind, .amount.amount]') $(sql "SELECT account FROM ledger_postings WHERE amount = 0.003")" '["credit.expired","-0.003"] breakage' \
     "what is left of a credit at its end is taken back"
-verify "after the end of a credit"
+verify_ledger "after the end of a credit"
 
 # --- put right
 post "$at/corrections" '{"amount": "-20.25", "reason": "typed twice"}' -H 'Idempotency-Key: r-1'
@@ -124,6 +120,6 @@ post "$at/corrections" '{"amount": "0", "reason": "nothing"}'
 problem 422 invalid_input "nothing is no correction" /amount
 key=$own_key post "$at/corrections" '{"amount": "1", "reason": "mine"}'
 problem 403 denied "nobody corrects their own balance"
-verify "after corrections"
+verify_ledger "after corrections"
 is "$(grep -c '"level":"error"' "$dir/server.log")" 0 "the server has logged no error"
 done_testing

@@ -185,8 +185,6 @@ wait "${pids[@]}"
 is "$(cat "$dir"/race-? | jq -r '.net.amount // (.type | split("/")[-1])' | sort | uniq -c | sed 's/^ *//' | tr '\n' ' ')" \
     "1 -0.06 5 nothing_to_correct " "of six at once one corrects"
 equal "and the money moves once" "$(python3 -c "import sys, decimal; print(sum(map(decimal.Decimal, sys.argv[1:])))" "$before" 0.06)" "$(balance "$plain")"
-"$TOLLGATE" ledger verify >"$dir/verify.out" 2>&1
-is $? 0 "ledger verify is clean"
-sed 's/^/# /' "$dir/verify.out" | head -n 8
+verify_ledger
 is "$(grep -c '"level":"error"' "$dir/server.log")" 0 "nothing of it is an error in the server's log"
 done_testing

@@ -98,9 +98,7 @@ none_is_open() { [ "$(sql "SELECT COUNT(*) FROM calls WHERE state = 'open'")" = 
 until_true 30 none_is_open
 ok $? "what is due comes to its end"
 is "$(sql "SELECT SUM(held), SUM(open_calls) FROM wallets" | tr '\t' ' ')" "0.000000000000 0" "and nothing is held any more"
-"$TOLLGATE" ledger verify >"$dir/verify.out" 2>&1
-is $? 0 "ledger verify is clean"
-sed 's/^/# /' "$dir/verify.out" | head -n 8
+verify_ledger
 is "$(cat "$dir/server.log" "$dir/second.log" | grep -c '"level":"error"')" 0 "nothing of it is an error in the servers' logs"
 kill -TERM "$second_pid"
 wait "$second_pid"

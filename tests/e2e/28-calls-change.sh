@@ -51,9 +51,7 @@ is "$(sql "SELECT COUNT(*) FROM calls WHERE state = 'open'; SELECT COUNT(*) FROM
     "0 0 " "all of them end, and nothing is held"
 is "$(sql "SELECT COUNT(*) FROM usage_events WHERE status = 'failed'")" 0 "none is parked"
 is "$(sql "SELECT COUNT(*) > 0, SUM(remaining_s > granted_s) FROM allowances" | tr '\t' ' ')" "1 0" "free seconds are used"
-"$TOLLGATE" ledger verify >"$dir/verify.out" 2>&1
-is $? 0 "ledger verify is clean"
-tail -n 1 "$dir/verify.out" | sed 's/^/# /'
+verify_ledger
 api GET '/v1/usage?source=tollgate&meter=call.seconds&status=rated&limit=60'
 rows=$(field '.data[].id')
 same=0 n=0

@@ -103,8 +103,7 @@ sql "INSERT INTO jobs (id, handler, arguments, state, run_at, created_at, update
 until_sql "(SELECT COUNT(*) FROM call_counters) = 0"
 ok $? "and nothing is left of it"
 is "$(sql "SELECT CONCAT_WS(' ', held, open_calls) FROM wallets WHERE company_id = (SELECT id FROM companies WHERE name = 'alpha')")" "0.000000000000 0" "nothing is held"
-"$TOLLGATE" ledger verify >"$dir/verify" 2>&1
-is "$?" 0 "ledger verify is clean: $(tail -3 "$dir/verify")"
+verify_ledger
 runs "$server_pid"
 ok $? "the server runs"
 done_testing

@@ -258,8 +258,7 @@ is "$(events)" $((before + 1)) "and nothing of them was taken"
 is "$(sql "SELECT COUNT(*), COUNT(DISTINCT event_id), SUM(status = 'rated') FROM usage_events WHERE event_id LIKE 'good-%'")" \
     "$(sql "SELECT COUNT(*) FROM usage_events WHERE event_id <> 'bad'" | sed 's/.*/&\t&\t&/')" "all good events are there and rated"
 is "$(sql "SELECT COUNT(*) FROM usage_events WHERE event_id = 'bad'")" 0 "no bad one is"
-"$TOLLGATE" ledger verify >"$dir/verify.out" 2>&1
-is $? 0 "ledger verify is clean"
+verify_ledger
 is "$(grep -c '"level":"error"' "$dir/server.log")" 0 "the server has logged no error"
 stop_server
 is "$server_code" 0 "the server ends with 0"

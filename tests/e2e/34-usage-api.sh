@@ -156,8 +156,7 @@ api GET "/v1/wallets/$wallet"
 is "$status $(field .id)" "200 $wallet" "a wallet by its id"
 api GET "/v1/rate-decks/$deck/lookup?number=442079460000"
 is "$status $(json '.rate | [.prefix, .per_minute]')" '200 ["44","0.015"]' "a number is looked up"
-"$TOLLGATE" ledger verify >"$dir/verify.out" 2>&1
-is $? 0 "ledger verify is clean"
+verify_ledger
 stop_server
 is "$server_code" 0 "the server ends with 0"
 done_testing

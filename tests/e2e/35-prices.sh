@@ -63,8 +63,7 @@ is "$(replayed sms-1)" '["9","9",true]' "the first nine hundred"
 is "$(replayed sms-2)" '["2.6","2.6",true]' "of the next a hundred at the first price, and explained so"
 is "$(replayed mms-2)" '["0.2","0.2",true]' "of three messages two were included"
 
-"$TOLLGATE" ledger verify >"$dir/verify.out" 2>&1
-is $? 0 "ledger verify is clean"
+verify_ledger
 stop_server
 is "$server_code" 0 "the server ends with 0"
 done_testing

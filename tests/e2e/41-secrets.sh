@@ -33,7 +33,7 @@ enrol() { # EMAIL PASSWORD: their secret in $secret, a session in $session
     key=$(field .token) session=$key
     post /v1/auth/totp ''
     secret=$(field .secret)
-    settle
+    early_in_step
     post /v1/auth/totp/confirm "{\"code\": \"$(code_at "$secret" -1)\"}"
     recovery=$(field '.recovery_codes[0]')
 }
@@ -56,7 +56,7 @@ start_server || exit 1
 signs_in() { # with ada's authenticator
     sql "UPDATE user_totp SET last_step = 0"
     login ada@example.com "correct horse $MARK"
-    settle
+    early_in_step
     post /v1/auth/login/totp "{\"ticket\": \"$(field .ticket)\", \"code\": \"$(code_at "$ada_secret" 0)\"}"
 }
 signs_in

@@ -32,7 +32,7 @@ is "${#secret}" 32 "begun again, with another secret of 160 bits"
 like "$(field .uri)" "^otpauth://totp/Tollgate:ada%40example\.com\?secret=$secret&issuer=Tollgate&" "for an authenticator"
 login ada@example.com "correct horse battery"
 is "$(field .mfa_required)" false "until it is confirmed it is not asked for"
-settle
+early_in_step
 post /v1/auth/totp/confirm "{\"code\": \"$(code_at "$secret" 5)\"}"
 problem 422 invalid_input "a code of another time does not confirm" /code
 post /v1/auth/totp/confirm "{\"code\": \"$(code_at "$secret" -1)\"}"
@@ -51,7 +51,7 @@ is "$status $(json 'keys')" '200 ["mfa_required","ticket"]' "the password alone 
 key=$ticket
 api GET /v1/me
 is "$status" 401 "which is no session"
-settle
+early_in_step
 code=$(code_at "$secret" 0)
 second_step "$ticket" code "$(code_at "$secret" 5)"
 problem 401 wrong_code "a wrong code does not sign in"
@@ -79,7 +79,7 @@ is "$(sql "SELECT COUNT(*) FROM user_recovery_codes WHERE hash = UNHEX(SHA2('$re
 
 # --- guessing at codes; of forty at once none gets through twice
 forget_steps
-settle
+early_in_step
 code=$(code_at "$secret" 0)
 for n in $(seq 20); do
     curl -s -o /dev/null -w '%{http_code}\n' -H 'Content-Type: application/json' \
@@ -122,7 +122,7 @@ post /v1/roles '{"name": "fresh", "permissions": ["usage:read"]}'
 is "$status" 201 "after the password it goes on"
 age
 forget_steps
-settle
+early_in_step
 post /v1/auth/reauthenticate "{\"code\": \"$(code_at "$secret" 0)\"}"
 is "$status" 200 "a code of the authenticator will do"
 post /v1/auth/reauthenticate "{\"code\": \"$(code_at "$secret" 0)\"}"
@@ -152,7 +152,7 @@ problem 409 totp_off "what is off is not turned off"
 # --- lost, with every recovery code
 post /v1/auth/totp ''
 secret=$(field .secret)
-settle
+early_in_step
 post /v1/auth/totp/confirm "{\"code\": \"$(code_at "$secret" 0)\"}"
 api DELETE "/v1/users/$ada/totp"
 problem 403 denied "nobody takes their own second factor away like that"

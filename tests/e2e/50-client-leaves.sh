@@ -74,8 +74,7 @@ for i in 1 2 3 4 5 6; do
 done
 api GET /v1/usage
 is "$status" 200 "pipelined requests whose client is gone: the server goes on"
-"$TOLLGATE" ledger verify >"$dir/verify.out" 2>&1
-is $? 0 "ledger verify is clean"
+verify_ledger
 is "$(grep '"level":"error"' "$dir/server.log" | head -n 3)" "" "the server has logged no error"
 stop_server
 is "$server_code" 0 "the server ends with 0, and nothing has leaked"

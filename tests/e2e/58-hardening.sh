@@ -98,7 +98,7 @@ api GET /v1/me
 is "$status $(field .company.settings.second_factor)" "200 required" "but one sees why"
 post /v1/auth/totp ''
 secret=$(field .secret)
-settle
+early_in_step
 post /v1/auth/totp/confirm "{\"code\": \"$(code_at "$secret" 0)\"}"
 is "$status" 200 "and sets it up"
 works() { api GET /v1/companies && [ "$status" = 200 ]; }

@@ -76,8 +76,7 @@ is "$(sql "SELECT COUNT(*), COUNT(DISTINCT event_id) FROM usage_events WHERE eve
     "$((acknowledged + 100))	$((acknowledged + 100))" "nothing acknowledged is lost, nothing is there twice"
 api GET /v1/hello
 like "$(tail -n 1 "$dir/disk/access.log" | jq -r .path 2>/dev/null)" '^/v1' "the access log goes on, too"
-"$TOLLGATE" ledger verify >"$dir/verify.out" 2>&1
-is $? 0 "ledger verify is clean"
+verify_ledger
 stop_server
 is "$server_code" 0 "the server ends with 0"
 done_testing

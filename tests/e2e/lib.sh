@@ -135,6 +135,13 @@ make_platform() { # the key in $dir/key
     key=$(cat "$dir/key")
 }
 
+verify_ledger() { # [WHEN]: the books are right, whatever has been done to them
+    "$TOLLGATE" ledger verify >"$dir/verify" 2>&1
+    local code=$?
+    ok $code "${1:+$1: }ledger verify is clean"
+    [ $code = 0 ] || head -n 8 "$dir/verify" | sed 's/^/#   /'
+}
+
 # --- server
 free_port() {
     perl -MIO::Socket::INET -e 'print IO::Socket::INET->new(Listen => 1, LocalAddr => "127.0.0.1")->sockport'
@@ -304,7 +311,7 @@ at = mac[-1] & 15
 print("%06d" % ((struct.unpack(">I", mac[at:at + 4])[0] & 0x7fffffff) % 1000000))
 END
 }
-settle() { # not at the very end of a step: the code must still be of it when it arrives
+early_in_step() { # not at the very end of one: the code must still be of it when it arrives
     [ $(($(date +%s) % 30)) -lt 26 ] || sleep 5
 }
 event() { # EVENT_ID [JQ OBJECT to add]: a call of 61 seconds
