@@ -3,8 +3,9 @@
 -- somebody reads never shift it. It names a place and grants nothing: every page is scoped anew. A store is asked
 -- for one row more than is shown; that row tells whether there is a next page.
 --
--- Lists of what people have made by hand (page.sorted) also take `sort` and say `total`. What machines write (usage,
--- entries, the audit log) has neither: to count or to sort it would cost more the longer a company is with us.
+-- Lists of what people have made by hand (page.sorted) also take `sort` and, instead of a cursor, the number of a `page`,
+-- and say `total`. What machines write (usage, entries, the audit log) has none of these: to count, to sort or to skip it
+-- would cost more the longer a company is with us.
 local errors = require("core.errors")
 local v = require("core.validate")
 
@@ -13,22 +14,29 @@ local page = {}
 page.LIMIT_DEFAULT = 50
 page.LIMIT_MAX = 500
 
+page.SKIPPED_MAX = 10000 -- rows before a numbered page
+
 local TEXT_MAX <const> = 800 -- bytes of a name of 200 characters
 local LATEST_US <const> = 253402300799999999 -- the last instant of 9999
+
+-- A whole number from 1 to max, as it stands in a query.
+local function number(max, default, says)
+  return v.optional(v.shape({
+    type = "integer", minimum = 1, maximum = max, default = default, description = says,
+  }, function(value, pointer, faults)
+    local given = tostring(value):find("^%d+$") and math.tointeger(tonumber(value)) or nil
+    if not given or given < 1 or given > max then
+      faults[#faults + 1] = { pointer = pointer, detail = ("must be between 1 and %d"):format(max) }
+      return nil
+    end
+    return given
+  end))
+end
 
 --- The shapes of the two parameters, for a query's list of fields.
 ---@type table<string, table>
 page.fields = {
-  limit = v.optional(v.shape({
-    type = "integer", minimum = 1, maximum = page.LIMIT_MAX, default = page.LIMIT_DEFAULT,
-  }, function(value, pointer, faults)
-    local limit = tostring(value):find("^%d+$") and math.tointeger(tonumber(value)) or nil
-    if not limit or limit < 1 or limit > page.LIMIT_MAX then
-      faults[#faults + 1] = { pointer = pointer, detail = ("must be between 1 and %d"):format(page.LIMIT_MAX) }
-      return nil
-    end
-    return limit
-  end)),
+  limit = number(page.LIMIT_MAX, page.LIMIT_DEFAULT),
   cursor = v.optional(v.shape({
     type = "string", description = "next_cursor of the page before",
   }, function(value)
@@ -55,7 +63,10 @@ local SORTS <const> = { "created_at", "-created_at", "name", "-name" }
 --- What a list can be searched for: a part of a name.
 page.q = v.optional(v.described(v.string({ min = 1, max = 100 }), "a part of the name, in any case"))
 
---- The same for a list that can be sorted and searched, and is counted.
+--- Which page, by its number.
+page.page = number(page.SKIPPED_MAX + 1, nil, "instead of a cursor: 1 is the first page of `limit`")
+
+--- The same for a list that can be sorted and searched, and is counted and paged by number.
 ---@param filters table<string, table>
 ---@return table<string, table>
 function page.sorted(filters)
@@ -63,7 +74,22 @@ function page.sorted(filters)
   local says <const> = "created_at, the oldest first, when it is not given; -: backwards"
   fields.sort = v.optional(v.described(v.enum(SORTS), says))
   fields.q = fields.q or page.q
+  fields.page = page.page
   return fields
+end
+
+--- Rows before the page that was asked for by its number.
+---@param query {page: integer?, cursor: string?}
+---@param limit integer rows of a page
+---@return integer? skipped, errors.Error? err
+function page.skipped(query, limit)
+  local skipped = ((query.page or 1) - 1) * limit
+  if query.page and query.cursor then
+    return nil, errors.input("?page", "is instead of a cursor, not beside it")
+  elseif skipped > page.SKIPPED_MAX then
+    return nil, errors.input("?page", ("is too far: after %d rows go on by next_cursor"):format(page.SKIPPED_MAX))
+  end
+  return skipped
 end
 
 --- What was searched for, as LIKE takes it: `x LIKE {q} ESCAPE '|'`.
@@ -95,15 +121,15 @@ end
 
 --- Says of a page's rows how many there are on all pages.
 ---@param rows table[]
----@param filter {after: table?, limit: integer}
+---@param filter {after: table?, skipped: integer?, limit: integer}
 ---@param statement userdata its `total`
 ---@param args table?
 ---@return table[]? rows, table? err
 function page.counted(rows, filter, statement, args)
   if filter.after then
     rows.total = tg.json.null
-  elseif #rows < filter.limit then
-    rows.total = #rows -- these are all
+  elseif #rows < filter.limit and (#rows > 0 or filter.skipped == 0) then
+    rows.total = filter.skipped + #rows -- these are the last
   else
     local counted, err = tg.db.one(statement, args)
     if not counted then
@@ -122,7 +148,7 @@ end
 ---@return fun(filter: table, args: table): table[]?, table?  rows, as page.answer takes them; `total` counts them all
 function page.declare(name, parts)
   local function ordered(place, order)
-    return ("%s %s AND (%s) ORDER BY %s LIMIT {limit}"):format(parts.columns, parts.rows, place, order)
+    return ("%s %s AND (%s) ORDER BY %s LIMIT {limit} OFFSET {skipped}"):format(parts.columns, parts.rows, place, order)
   end
   local function by_id(sign, order)
     local place <const> = ("{after:id} IS NULL OR %s %s {after:id}"):format(parts.id, sign)
@@ -144,6 +170,7 @@ function page.declare(name, parts)
   return function(filter, args)
     local after = filter.after or {}
     args.limit, args.after, args.after_name = filter.limit, after[#after], after[#after - 1]
+    args.skipped = filter.skipped
     args.q = page.pattern(filter.q)
     local rows, err = tg.db.query(statements[by_sort[filter.sort] or name], args)
     if not rows then

@@ -29,8 +29,8 @@ function request.bytes(req, what)
   return bytes
 end
 
---- The parameters of a list, checked: its filters, `limit` (one more than the page shows) and `after`, the key of the
--- last row shown so far.
+--- The parameters of a list, checked: its filters, `limit` (one more than the page shows), `after`, the key of the last
+-- row shown so far, and `skipped`, the rows before a page that was asked for by its number.
 ---@param req table
 ---@param fields table<string, table> made by page.query or page.sorted
 ---@param key_types string[] of a cursor of this list
@@ -46,7 +46,11 @@ function request.list(req, fields, key_types)
     return nil, err
   end
   local limit = query.limit or page.LIMIT_DEFAULT
-  query.limit, query.cursor = limit + 1, nil
+  query.skipped, err = page.skipped(query, limit)
+  if not query.skipped then
+    return nil, err
+  end
+  query.limit, query.cursor, query.page = limit + 1, nil, nil
   return query, limit
 end
 

@@ -161,6 +161,7 @@ schema.backtest = v.object({
 schema.list = page.query({})
 
 schema.bundle_list = page.query({
+  page = page.page,
   q = v.optional(v.described(v.string({ min = 1, max = 100 }), "a part of the note, the author or the id")),
   sort = v.optional(v.described(
     v.enum({ "created_at", "-created_at" }), "-created_at, the newest first, when it is not given"

@@ -30,10 +30,10 @@ local sql = {
   bundle = BUNDLE .. "WHERE id = {id:hex}",
   bundles = BUNDLE .. BUNDLES .. [[
     AND ({at:time} IS NULL OR created_at < {at:time} OR (created_at = {at:time} AND id < {id:hex}))
-    ORDER BY created_at DESC, id DESC LIMIT {limit}]],
+    ORDER BY created_at DESC, id DESC LIMIT {limit} OFFSET {skipped}]],
   bundles_oldest = BUNDLE .. BUNDLES .. [[
     AND ({at:time} IS NULL OR created_at > {at:time} OR (created_at = {at:time} AND id > {id:hex}))
-    ORDER BY created_at, id LIMIT {limit}]],
+    ORDER BY created_at, id LIMIT {limit} OFFSET {skipped}]],
   bundles_total = "SELECT COUNT(*) AS total FROM rule_bundles" .. BUNDLES,
   files = "SELECT path, source FROM rule_files WHERE bundle_id = {id:hex} ORDER BY path",
   insert_bundle = [[
@@ -123,10 +123,13 @@ function store.bundle(id, tx)
   return one(tx, sql.bundle, { id = id })
 end
 
----@param filter {after: {[1]: integer, [2]: string}?, limit: integer}  created_at and id of the last row shown
+---@param filter {after: {[1]: integer, [2]: string}?, skipped: integer, limit: integer}  after: created_at and id of the
+---  last row shown
 function store.bundles(filter)
   local after = filter.after or {}
-  local args <const> = { at = after[1], id = after[2], limit = filter.limit, q = page.pattern(filter.q) }
+  local args <const> = {
+    at = after[1], id = after[2], limit = filter.limit, skipped = filter.skipped, q = page.pattern(filter.q),
+  }
   local rows, err = tg.db.query(filter.sort == "created_at" and sql.bundles_oldest or sql.bundles, args)
   if not rows then
     return nil, err

@@ -3,8 +3,8 @@
 //   node lists.mjs DOCUMENT.json URL KEY-FILE
 //
 // The lists are those of the document with a parameter `sort`, and those whose pages have a `total`: they have all of
-// `sort`, `q` and `total`. Expected: each row once, backwards the same backwards, `total` on the first page and null on
-// the others; `q` finds what has it in its name (or note), in any case, and nothing else. Speaks TAP.
+// `sort`, `q`, `page` and `total`. Expected: each row once, backwards the same backwards, `total` on the first page and
+// null on those after a cursor; the same rows by numbered pages, each with the total; `q` finds what has it in its name (or note), in any case, and nothing else. Speaks TAP.
 import { readFileSync } from "node:fs";
 import { Document } from "./document.mjs";
 
@@ -44,7 +44,7 @@ const has = (operation, name) => operation.parameters.some((p) => p.name === nam
 const page200 = (operation) => operation.responses["200"]?.content?.["application/json"]?.schema?.properties ?? {};
 const lists = doc.operations.filter((o) => has(o.operation, "sort") || (page200(o.operation).total && page200(o.operation).next_cursor));
 for (const { path, operation } of lists) {
-  ok(has(operation, "sort") && has(operation, "q") && page200(operation).total !== undefined, `GET ${path} has sort, q and total`, path);
+  ok(["sort", "q", "page"].every((name) => has(operation, name)) && page200(operation).total !== undefined, `GET ${path} has sort, q, page and total`, path);
   const names = operation.parameters.find((p) => p.name === "sort").schema.enum.filter((name) => !name.startsWith("-"));
   const whole = (await page(path, { limit: 500 })).data.map((row) => row.id);
   for (const name of names) {
@@ -63,6 +63,16 @@ for (const { path, operation } of lists) {
   const expected = (await page(path, { limit: 500 })).data.filter((row) => text(row).includes("alpha"));
   ok(expected.length > 1 && same(found.data.map((row) => row.id), expected.map((row) => row.id)) && found.total === expected.length,
     "… searched by a part of the name", [found.data?.map(text), expected.map(text)]);
+  const numbered = [];
+  for (let n = 1; n <= Math.ceil(whole.length / 2) + 1; n++) numbered.push(await page(path, { limit: 2, page: n }));
+  ok(same(numbered.flatMap(({ data }) => data.map((row) => row.id)), whole) && numbered.every(({ total }) => total === whole.length),
+    "… page by number the same rows, each page with the total", numbered.map(({ total, data }) => [total, data?.length]));
+  const next = await page(path, { limit: 2, cursor: numbered[1].next_cursor });
+  ok(same(next.data, numbered[2].data), "… and on from there by its cursor", [next, numbered[2]]);
+  for (const query of [{ page: 2, cursor: numbered[0].next_cursor }, { page: 0 }, { page: 500, limit: 500 }]) {
+    const refused = await page(path, query);
+    ok(refused.status === 422 && refused.errors[0].pointer === "?page", `… not ${JSON.stringify(query).slice(0, 30)}`, refused);
+  }
   const nothing = await page(path, { q: "a%" });
   ok(nothing.status === 200 && nothing.data.length === 0 && nothing.total === 0, "… and a wildcard is a letter", nothing);
   if (!names.includes("name")) continue;
