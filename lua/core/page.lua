@@ -3,9 +3,9 @@
 -- somebody reads never shift it. It names a place and grants nothing: every page is scoped anew. A store is asked
 -- for one row more than is shown; that row tells whether there is a next page.
 --
--- Lists of what people have made by hand (page.sorted) also take `sort` and, instead of a cursor, the number of a `page`,
--- and say `total`. What machines write (usage, entries, the audit log) has none of these: to count, to sort or to skip it
--- would cost more the longer a company is with us.
+-- Lists of what people have made by hand (page.sorted) also take `sort` and, instead of a cursor, the number of a
+-- `page`, and say `total`. What machines write (usage, entries, the audit log) has none of these: to count, to sort or
+-- to skip it would cost more the longer a company is with us.
 local errors = require("core.errors")
 local v = require("core.validate")
 

@@ -123,8 +123,8 @@ function store.bundle(id, tx)
   return one(tx, sql.bundle, { id = id })
 end
 
----@param filter {after: {[1]: integer, [2]: string}?, skipped: integer, limit: integer}  after: created_at and id of the
----  last row shown
+---@param filter {after: {[1]: integer, [2]: string}?, skipped: integer, limit: integer}  after: created_at and id of
+---  the last row shown
 function store.bundles(filter)
   local after = filter.after or {}
   local args <const> = {
