@@ -26,6 +26,12 @@ local function destination_fault(digits, limits, text)
   return nil
 end
 
+--- More digits than a number has. Networks pass over what is too much, so it may well reach what is barred.
+local function is_overdialled(dialled, text)
+  local digits = text.without(dialled, " -.()/+")
+  return #digits > 15 and text.is_digits(digits)
+end
+
 --- Calls at a time, then calls begun, in the order in which they are told.
 local LINES <const> = {
   { limit = "concurrent_calls", count = "open", text = "%d lines" },
@@ -65,6 +71,8 @@ local function admit(input, cap)
     return deny("destination_blocked", fault)
   elseif input.digits == nil and limits.allowed_prefixes then
     return deny("destination_blocked", "what was dialled is no number")
+  elseif input.digits == nil and limits.blocked_prefixes and is_overdialled(input.call.to, cap.text) then
+    return deny("destination_blocked", "what was dialled has more digits than a number")
   elseif input.fraud_score and input.fraud_score >= (limits.fraud_score or 90) then
     return deny("rule_denied", ("fraud score %d"):format(input.fraud_score))
   end
@@ -139,6 +147,24 @@ local admit_cases = {
       counts = { open = 0, last_minute = 0, last_hour = 0 },
     },
     want = { decision = "deny", reason = "destination_blocked" },
+  },
+  {
+    name = "digits too many hide no blocked prefix",
+    input = {
+      call = { call_id = "c-1", to = "+88216 555 01234-56789", at = NOW },
+      company = { id = "co_a", status = "active", limits = { blocked_prefixes = { "882" } } },
+      counts = { open = 0, last_minute = 0, last_hour = 0 },
+    },
+    want = { decision = "deny", reason = "destination_blocked" },
+  },
+  {
+    name = "what is not dialled is no number, and not blocked",
+    input = {
+      call = { call_id = "c-1", to = "sip:agent-7@example.com", at = NOW },
+      company = { id = "co_a", status = "active", limits = { blocked_prefixes = { "882" } } },
+      counts = { open = 0, last_minute = 0, last_hour = 0 },
+    },
+    want = { decision = "allow" },
   },
   {
     name = "the last line is free",

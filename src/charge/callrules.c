@@ -175,8 +175,9 @@ static void push_admit(lua_State *L, void *arg)
     push_counts(L, &q->ctx->counts);
     lua_setfield(L, -2, "counts");
     tg_field_set_str(L, "digits", q->ctx->digits);
-    if (json_is_integer(score) && json_integer_value(score) >= 0 && json_integer_value(score) <= FRAUD_SCORE_MAX)
-        tg_field_set_int(L, "fraud_score", json_integer_value(score));
+    if (json_is_integer(score) && json_integer_value(score) >= 0) /* others' scales end higher */
+        tg_field_set_int(L, "fraud_score",
+                         json_integer_value(score) < FRAUD_SCORE_MAX ? json_integer_value(score) : FRAUD_SCORE_MAX);
 }
 
 static int read_admit(lua_State *L, int index, void *arg, struct tg_err *err_r)

@@ -204,6 +204,16 @@ TEST(where_the_money_ends_the_last_slice_is_final_and_then_the_call_stops)
     drop(&live);
 }
 
+TEST(a_fraud_score_beyond_our_scale_is_the_worst_there_is)
+{
+    struct live live;
+    begin("1");
+    contains(authorize(&live, "c-1", "{\"properties\":{\"fraud_score\":999},\"to\":\"+12125550100\"}", 60), "\"deny\"");
+    drop(&live);
+    contains(authorize(&live, "c-2", "{\"properties\":{\"fraud_score\":89},\"to\":\"+12125550100\"}", 60), "\"allow\"");
+    drop(&live);
+}
+
 TEST(a_call_that_is_to_end_gets_its_last_seconds_and_no_more)
 {
     static const struct {
