@@ -93,7 +93,16 @@ settle_call empty-1 0 '{usage: [], properties: {}}'
 no_fault "nothing used"
 
 # --- ends
-for i in $(seq 30); do authorize "due-$i"; done
+# more than the job takes at once
+for i in $(seq 520); do
+    echo "next
+url = \"http://127.0.0.1:$port/v1/calls/authorize\"
+output = /dev/null
+header = \"authorization: Bearer $key\"
+header = \"content-type: application/json\"
+data = \"{\\\"call_id\\\": \\\"due-$i\\\", \\\"to\\\": \\\"$to\\\", \\\"request_seconds\\\": 1}\""
+done | tail -n +2 | curl -s --parallel --parallel-max 20 -K -
+is "$(sql "SELECT COUNT(*) FROM calls WHERE call_id LIKE 'due-%' AND state = 'open'")" 520 "many are open"
 sql "UPDATE calls SET expires_at = '2020-01-01' WHERE state = 'open'"
 until_sql "(SELECT COUNT(*) FROM calls WHERE state = 'open') = 0"
 ok $? "all that was open has come to its end"
