@@ -142,7 +142,7 @@ async function peers(stand, options, found) {
 function conclude(options, found) {
   const { many } = options, by = (n) => (n ? `**${n.toFixed(1)}×**` : '–');
   console.log(`\nauthorize+settle pairs a second: one company ${whole(found[1])}, ${many} companies ${whole(found[many])}`);
-  console.log(`a pair costs the server ${whole(found.cpu[0])} µs of processors, MariaDB ${whole(found.cpu[1])} µs`);
+  console.log(`a pair costs the server ${whole(found.cpu[0])} µs of processors, MariaDB ${whole(found.cpu[1])} µs (${many} companies; with setting up and reading the books)`);
   if (options.peers) {
     for (const n of [1, many]) {
       const name = n === 1 ? 'one company' : `${many} companies`, best = found[`straight-${n}-16`];
