@@ -30,6 +30,7 @@ local authorized <const> = either(
     decision = shapes.one_of({ "deny" }),
     reason = shapes.one_of({
       "insufficient_funds", "concurrency_limit", "destination_blocked", "company_suspended", "rule_denied", "no_rate",
+      "call_closed",
     }),
   })
 )
@@ -115,7 +116,8 @@ return openapi.section("calls", "Calls", ABOUT, {
   authorize = {
     summary = "May a call begin, and for how long?",
     description = "Holds the money of the first slice, for all `meters` that are named, or denies with a reason."
-      .. REPEATS .. " A denial is not kept: asking again is asking anew.",
+      .. REPEATS .. " A denial is not kept: asking again is asking anew. A call that is over is denied, "
+      .. "`call_closed`: a call_id is of one call.",
     body = schema.authorize, answers = { [200] = authorized },
     refusals = {
       [404] = "There is no such company",

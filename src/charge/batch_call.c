@@ -206,13 +206,19 @@ static void conclude(struct deciding *d)
         answer(d->item, b->ratings.bytes + step->answer_at, step->answer_len, step->outcome == TG_CALL_REPLAYED);
 }
 
+/* The first answer again, while it is true: of a call that is over nothing is held any more. */
 static void authorize_again(struct deciding *d)
 {
     const struct tg_text *first = &d->call->authorize_answer;
-    if (memcmp(d->call->request_hash, d->item->op->call.authorize.hash, sizeof(d->call->request_hash)) != 0)
+    const bool is_ours = tg_id_equal(d->call->call.id, d->item->operation_id); /* the answer to COMMIT was lost */
+    if (memcmp(d->call->request_hash, d->item->op->call.authorize.hash, sizeof(d->call->request_hash)) != 0) {
         refuse(d->item, TG_ERR_CONFLICT, "a call with this call_id was authorized with another request");
-    else /* ours: the answer to COMMIT was lost */
-        answer(d->item, first->bytes, first->len, !tg_id_equal(d->call->call.id, d->item->operation_id));
+    } else if (is_ours || d->call->call.state == TG_CALL_OPEN) {
+        answer(d->item, first->bytes, first->len, !is_ours);
+    } else {
+        tg_call_deny(&d->ctx, "call_closed", &d->step);
+        conclude(d);
+    }
 }
 
 static void authorize(struct deciding *d)

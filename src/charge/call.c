@@ -119,7 +119,7 @@ static void replay(struct tg_call_step *step)
 
 /* --- authorize ------------------------------------------------------------------------------------------------------ */
 
-static void deny(const struct tg_call_context *ctx, const char *reason, struct tg_call_step *step)
+void tg_call_deny(const struct tg_call_context *ctx, const char *reason, struct tg_call_step *step)
 {
     step->outcome = TG_CALL_DENIED;
     step->reason = reason;
@@ -168,7 +168,7 @@ void tg_call_authorize(const struct tg_call_context *ctx, struct tg_purse *purse
     if (reason == NULL)
         reason = try_to_open(ctx, purse, call, &request, request_s, step);
     if (reason != NULL)
-        deny(ctx, reason, step);
+        tg_call_deny(ctx, reason, step);
     tg_call_request_deinit(&request);
 }
 

@@ -152,6 +152,8 @@ bool tg_call_digits(struct tg_ruleset *rules, const struct tg_rate_plan *plan, c
  */
 void tg_call_authorize(const struct tg_call_context *ctx, struct tg_purse *purse, struct tg_call *call,
                        uint32_t request_s, struct tg_call_step *step);
+/* The answer to an authorization that the caller refuses himself: `reason` is what it says. */
+void tg_call_deny(const struct tg_call_context *ctx, const char *reason, struct tg_call_step *step);
 void tg_call_renew(const struct tg_call_context *ctx, struct tg_purse *purse, struct tg_call *call,
                    const struct tg_call_renewal *renewal, struct tg_call_step *step);
 void tg_call_settle(const struct tg_call_context *ctx, struct tg_purse *purse, struct tg_call *call,

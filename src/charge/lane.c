@@ -407,7 +407,7 @@ struct tg_lane *tg_lane_new(const struct tg_lane_settings *set)
     lane->queue = tg_queue_new();
     tg_random(&lane->dice, sizeof(lane->dice));
     init_lock(lane);
-    lane->seat = tg_ruleseat_new(set->book, set->slow == NULL ? "engine-slow" : "engine", NULL, on_rules_offered, lane);
+    lane->seat = tg_ruleseat_new(set->book, set->seat, NULL, on_rules_offered, lane);
     lane->pins = tg_rulepins_new(lane->seat);
     lane->batch = tg_batch_new(lane->conn, set->decks, lane->pins, usable_rules, lane);
     start_thread(lane);

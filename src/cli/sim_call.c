@@ -193,7 +193,7 @@ static void on_authorized(struct op *op, const json_t *answer, const char *body,
     struct tg_simcall *call = op->call;
     struct tg_sim *sim = call->sim;
     if (!says(answer, "decision", "allow")) {
-        if (op->is_again)
+        if (op->is_again && !says(answer, "reason", "call_closed")) /* it has come after the end */
             compare(op, call->authorize_hash, hash, body);
         return;
     }

@@ -78,6 +78,10 @@ is "$status $(json '[.call_id, .charge, (.lines | length), .wallet]')" \
 is "$(json '.not_rated[0] | [.meter, .status]')" '["llm.tokens.in","unrated"]' "a meter without a price is named"
 same_again settle post /v1/calls/c-1/settle '{"duration_ms":61000,"status":"answered","usage":[{"meter":"llm.tokens.in","quantity":"5120"}]}'
 same_again "settled otherwise" settle_call c-1 90000
+before=$(sums)
+post /v1/calls/authorize '{"call_id":"c-1","from":"+12125550100","to":"+442079460000","agent_id":"a-7","meters":["call.seconds"]}'
+is "$status $(json .)" '200 {"decision":"deny","reason":"call_closed"}' "the name of a call that is over begins no other, and nothing is held for it"
+is "$(sums)" "$before" "… nothing moves"
 renew c-1 2 90
 is "$status $(json .)" '200 {"decision":"stop","grace_seconds":0,"reason":"call_closed"}' "who renews what is over is told to stop"
 api GET /v1/calls/c-1

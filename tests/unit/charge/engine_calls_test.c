@@ -50,6 +50,7 @@ TEST(every_step_may_be_repeated_and_answers_the_same_bytes)
     is_str(settle(world.other, "r-1", 62000), first);
     ok(last.is_replay, "a replay");
     contains(renew(world.other, "r-1", 3, 70), "call_closed");
+    is_str(authorize(world.other, "r-1", "+442079460000"), "{\"decision\":\"deny\",\"reason\":\"call_closed\"}");
     is_int(DB_INT("SELECT COUNT(*) FROM calls WHERE call_id = 'r-1'"), 1);
     end();
 }
@@ -83,7 +84,7 @@ TEST(steps_of_one_call_that_wait_together_are_decided_in_order)
     contains(a[0].answer, "\"allow\"");
     contains(a[1].answer, "\"continue\"");
     contains(a[2].answer, "\"charge\":{\"amount\":\"0.03\"");
-    is_str(a[3].answer, a[0].answer);
+    contains(a[3].answer, "call_closed");
     is_str(purse_of(world.other), "balance 0.97 held 0 open 0");
     is_int(DB_INT("SELECT COUNT(*) FROM call_debits d JOIN calls c ON c.id = d.call_id WHERE c.call_id = 'o-1'"
                   " AND d.amount = 0.015"),
