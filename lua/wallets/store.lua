@@ -1,5 +1,7 @@
 --- SQL of wallets: what they show, and what their owners have set. What moves them is written by lua/ledger and the
 --- ledger engine.
+local errors = require("core.errors")
+
 local store = {}
 
 local WALLET <const> = [[
@@ -115,7 +117,7 @@ local sql <const> = tg.db.declare({
     UPDATE topup_orders o JOIN company_tree t ON t.ancestor_id = {scope} AND t.descendant_id = o.company_id
        SET o.state = {state}, o.open_wallet = NULL, o.entry_id = {entry:id}, o.reason = {reason},
            o.closed_at = {now:time}
-     WHERE o.id = {id:id}]],
+     WHERE o.id = {id:id} AND o.state = 'wanted']],
 
   -- One statement is one moment: what came before is the balance less what came since.
   sums_by_kind = [[
@@ -254,7 +256,11 @@ end
 
 ---@param order {id: string, state: string, entry: string?, reason: string?, now: integer}
 function store.close_order(tx, order)
-  return tx:execute(sql.close_order, order)
+  local closed, err = tx:execute(sql.close_order, order)
+  if closed == 0 then -- somebody was first: nothing of this may stand
+    return nil, errors.conflict("order_closed", "The order is closed: nothing moves it any more.")
+  end
+  return closed, err
 end
 
 --- What moved a wallet since `from`, by kind, and whether after `to`. Both are the least ids of their moments.

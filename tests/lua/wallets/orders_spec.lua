@@ -122,6 +122,14 @@ describe("an automatic top-up", function()
     assert(orders.fail(ORDER, "the card was refused"))
   end)
 
+  it("has one end, also when two have found it wanted", function()
+    closed("wanted")
+    script.expect("open_alert", nil)
+    script.expect("close_order", 0)
+    local _, err = orders.fail(ORDER, "the card was refused")
+    assert.equal("order_closed", err.type)
+  end)
+
   it("has no month that is never enough, and no tenth of a cent", function()
     for _, case in ipairs({ { "50", "49.99", "/monthly_max" }, { "0.001", nil, "/amount" } }) do
       script.expect("wallet", wallet("1"))
