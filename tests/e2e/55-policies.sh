@@ -96,7 +96,7 @@ key=$owner settings "$agency" '{"policies": {"own_only": ["wallets:write"], "tim
 is "$status $(json .settings)" '200 {"policies":{"own_only":["wallets:write"],"timezone":"Europe/Berlin"}}' "an owner does"
 api GET "/v1/audit-log?object=$agency&action=identity.change_company"
 is "$(json '.data[0].after.settings.policies')" '{"own_only":["wallets:write"],"timezone":"Europe/Berlin"}' "and the log has it"
-key=$platform_key api GET "/v1/audit-log?company=$agency&outcome=refused"
+key=$platform_key api GET "/v1/audit-log?company=$agency&outcome=refused&limit=500"
 like "$(json '[.data[].after.type]')" 'policy_own_company_only' "and what was refused, and why"
 
 # --- why
