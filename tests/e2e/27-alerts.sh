@@ -50,6 +50,8 @@ is "$(json '[.data[] | [.object, .severity, .text]]')" \
     "[[\"$wallet:5\",\"warning\",\"The balance is 0 USD, below 5 USD.\"],[\"$wallet:1\",\"warning\",\"The balance is 0 USD, below 1 USD.\"]]" \
     "two alerts say so"
 alert=$(field '.data[0].id')
+api GET "/v1/alerts/$alert"
+is "$status $(json '[.id, .state]')" "200 [\"$alert\",\"open\"]" "it can be looked at by itself"
 post "/v1/alerts/$alert/acknowledge" ''
 is "$status $(json '[.state, .acknowledged_by | type]')" '200 ["string","string"]' "somebody has seen one"
 post "/v1/alerts/$alert/acknowledge" ''
